@@ -1,0 +1,1 @@
+"""Learn, test and measure the orchestrator-worker pattern of LLM systems."""

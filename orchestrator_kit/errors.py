@@ -24,7 +24,7 @@
         ├── BudgetSpent       budget: the next call would not fit
         └── Deadlock          deadlock: nothing left that could ever happen
 
-    RunInterrupted (a KeyboardInterrupt) carries what was recorded so far.
+    RunInterrupted (a KeyboardInterrupt) carries the records so far.
 
 A caller's mistake is raised. A `RunError` that befalls a worker becomes a
 failure in the record, by its `kind`, and a gap in the answer; only where
@@ -165,8 +165,8 @@ class Deadlock(RunError):
 
 
 class RunInterrupted(KeyboardInterrupt):
-    """Ctrl-C, or the notebook's stop button; `run` is the record up to then."""
+    """Ctrl-C, or the notebook's stop button; `runs` are the records so far, the last one cut."""
 
-    def __init__(self, run: Any) -> None:
+    def __init__(self, runs: tuple[Any, ...]) -> None:
         super().__init__("interrupted")
-        self.run = run
+        self.runs = runs

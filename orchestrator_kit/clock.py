@@ -1,0 +1,83 @@
+"""Running a coroutine to its end, on virtual or real time, from anywhere. Knows no models.
+
+`run` works in a script, in a thread and in a notebook cell, whose loop is already running: it
+steps out of that loop, runs one of its own in the same thread and steps back in. On the virtual
+loop nothing waits: where everything sleeps, the clock jumps to the next timer.
+
+The virtual loop is our own twenty lines on asyncio's `BaseEventLoop` (docs/decisions.md says why
+not a package). It and the stepping out rest on private names of asyncio, which have held from
+3.11 to 3.14; tests/test_clock.py runs on each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from asyncio import events, tasks
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, TypeVar
+
+from orchestrator_kit.errors import Deadlock
+
+T = TypeVar("T")
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """An event loop whose time is counted, not waited for. It starts at 0 seconds.
+
+    It has no sockets, threads or child processes. When everything waits and no timer is left,
+    nothing could ever happen again: that is a `Deadlock`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now = 0.0
+        self._selector = self  # the base class asks its selector what is ready
+
+    def time(self) -> float:
+        return self._now
+
+    def select(self, timeout: float | None) -> list[Any]:
+        """Called when nothing is ready: jump to the next timer."""
+        if timeout is None:
+            raise Deadlock("every coroutine waits for another; nothing can go on")
+        if timeout > 0:
+            scheduled: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
+            self._now = scheduled[0].when()
+        return []
+
+    def _process_events(self, event_list: list[Any]) -> None:
+        """There are no sockets, so there are no events."""
+
+    def _write_to_self(self) -> None:
+        """Nothing sleeps here, so nobody must be woken."""
+
+
+def run(main: Callable[[], Coroutine[Any, Any, T]], *, virtual: bool) -> T:
+    """Run `main()` to its end and return what it returns; `virtual` chooses the clock.
+
+    Ctrl-C, or a notebook's stop button, cancels the coroutine, lets it put its house in order,
+    and then raises KeyboardInterrupt.
+    """
+    with _outside_the_running_loop():
+        factory = VirtualLoop if virtual else None
+        with asyncio.Runner(loop_factory=factory) as runner:
+            return runner.run(main())
+
+
+@contextlib.contextmanager
+def _outside_the_running_loop() -> Iterator[None]:
+    loop = events._get_running_loop()
+    if loop is None:
+        yield
+        return
+    task = tasks.current_task(loop)
+    if task is not None:
+        tasks._leave_task(loop, task)
+    events._set_running_loop(None)
+    try:
+        yield
+    finally:
+        events._set_running_loop(loop)
+        if task is not None:
+            tasks._enter_task(loop, task)

@@ -1,0 +1,279 @@
+"""The crew: makes every call of a run within its limits and writes down every event.
+
+At most `workers` worker calls are in flight, plus the orchestrator's own. Subtasks start as soon
+as what they need has ended, the one with the longest path ahead first. A worker's failure becomes
+a report with a failure, so that nobody's finished work is lost. Knows no prompts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from orchestrator_kit.answer import Failure, Report
+from orchestrator_kit.errors import BudgetSpent, RunError
+from orchestrator_kit.plan import Plan, Subtask, urgency
+from orchestrator_kit.record import (
+    CallEnded,
+    CallFailed,
+    CallRefused,
+    CallStarted,
+    Event,
+    NotRead,
+    SubtaskEnded,
+    SubtaskStarted,
+)
+
+if TYPE_CHECKING:
+    from orchestrator_kit.models.base import Model, Request
+    from orchestrator_kit.roles.ask import Ask, Block
+    from orchestrator_kit.tasks import Task
+
+T = TypeVar("T")
+Brief = Callable[[Subtask, Sequence[Report]], "Ask[Report]"]
+
+
+class Crew:
+    """The workers of one run, and the book of what they did.
+
+    `models` are those that specialists name as their own; all else goes to `model`. `record` is
+    called with each event as it happens. Times are seconds since the crew was made.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        model: Model,
+        *,
+        workers: int,
+        record: Callable[[Event], None],
+        models: Mapping[str, Model] | None = None,
+    ) -> None:
+        self.task = task
+        self.workers = workers
+        self._model = model
+        self._models = models or {}
+        self._record = record
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._calls = 0
+        self._slots = asyncio.Semaphore(workers)
+        self._free = list(range(1, workers + 1))
+        self._spent = 0  # tokens of ended calls
+        self._reserved = 0  # the most that the calls in flight may still use
+        self._reports: list[Report] = []
+        self._read: set[str] = set()  # blocks that reached a model
+        self._left_out: dict[str, Block] = {}
+
+    @property
+    def now(self) -> float:
+        """Seconds since the run began, on the loop's clock, to the microsecond."""
+        return round(self._loop.time() - self._began, 6)
+
+    @property
+    def plan_limit(self) -> int:
+        """The most subtasks a plan may have: two for each specialist, or for each worker."""
+        return 2 * max(len(self.task.specialists), self.workers)
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text by the run's model."""
+        return self._model.count_tokens(text)
+
+    def note(self, event: Event) -> None:
+        """Write an event into the record."""
+        self._record(event)
+
+    async def ask(self, ask: Ask[T]) -> T:
+        """Make one call outside the workers' slots: the orchestrator's, or a lone worker's.
+
+        Raises the RunError that befell it.
+        """
+        return await self._call(ask, None)
+
+    async def turn(self, ask: Ask[T]) -> T:
+        """Make one call in a worker's slot, waiting for a free one. Raises its RunError."""
+        return await self._in_slot(lambda worker: self._call(ask, worker))
+
+    async def report(self, ask: Ask[Report]) -> Report:
+        """Have a worker report, in a slot; what goes wrong is a report with a failure."""
+        return await self._in_slot(lambda worker: self._work(ask, worker))
+
+    async def reports(self, asks: Iterable[Ask[Report]]) -> list[Report]:
+        """Have workers report on independent asks, `workers` at a time; in the asks' order."""
+        jobs = enumerate(asks)
+        done: dict[int, Report] = {}
+
+        async def work() -> None:
+            for n, ask in jobs:  # one iterator for all: each job goes to whoever is free
+                done[n] = await self.report(ask)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self.workers):
+                group.create_task(work())
+        return [done[n] for n in range(len(done))]
+
+    async def dispatch(self, plan: Plan, brief: Brief) -> list[Report]:
+        """Work through a sound plan; the reports come in its order.
+
+        A subtask starts when all it needs have ended, well or not; `brief` makes its ask from the
+        reports that there are.
+        """
+        workers = min(self.workers, len(plan.subtasks))
+        board = _Board(plan, self._weights(plan), workers)
+
+        async def work() -> None:
+            while (subtask := await board.next()) is not None:
+                board.close(subtask, await self.report(brief(subtask, board.received(subtask))))
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(work())
+        return [board.reports[s.id] for s in plan.subtasks]
+
+    def gaps(self) -> list[str]:
+        """What the answer must declare: failed or empty reports, and what nobody read."""
+        found = [gap for r in self._reports if (gap := r.gap())]
+        found += [f"{b.id}: left out, too long for the window" for b in self._left_out.values()]
+        unread = [s.id for s in self.task.sections if s.id not in self._read | set(self._left_out)]
+        if unread:
+            shown = ", ".join(unread[:6]) + (", …" if len(unread) > 6 else "")
+            found.append(f"{len(unread)} of {len(self.task.sections)} sections unread: {shown}")
+        return found
+
+    async def _in_slot(self, job: Callable[[int], Awaitable[T]]) -> T:
+        async with self._slots:
+            worker = heapq.heappop(self._free)
+            try:
+                return await job(worker)
+            finally:
+                heapq.heappush(self._free, worker)
+
+    async def _work(self, ask: Ask[Report], worker: int) -> Report:
+        if ask.subtask:
+            self.note(SubtaskStarted(self.now, ask.subtask, ask.agent, worker))
+        try:
+            report = await self._call(ask, worker)
+        except RunError as e:
+            report = Report(ask.agent, subtask=ask.subtask, failure=Failure(e.kind, str(e)))
+        self._reports.append(report)
+        if ask.subtask:
+            kind = report.failure.kind if report.failure else None
+            self.note(SubtaskEnded(self.now, ask.subtask, ask.agent, len(report.findings), kind))
+        return report
+
+    async def _call(self, ask: Ask[T], worker: int | None) -> T:
+        model = self._models.get(ask.model or "", self._model)
+        try:
+            request, left_out = ask.request(model)
+            estimate = self._reserve(ask, request, model)
+        except RunError as e:
+            self.note(CallRefused(self.now, ask.role, ask.agent, ask.subtask, e.kind, str(e)))
+            raise
+        self._calls += 1
+        call = self._calls
+        self.note(
+            CallStarted(
+                self.now,
+                call,
+                ask.role,
+                ask.agent,
+                worker,
+                ask.subtask,
+                ask.uses,
+                request.format.name if request.format else None,
+                request.messages,
+                request.max_output_tokens,
+            )
+        )
+        if left_out:
+            self.note(NotRead(self.now, call, tuple(b.id for b in left_out)))
+        try:
+            reply = await model.complete(request)
+            self._spent += reply.usage.total
+            self.note(
+                CallEnded(self.now, call, reply.text, reply.usage, reply.cost_usd, reply.finish)
+            )
+            value = ask.parse(reply.text, call)
+        except asyncio.CancelledError:
+            self.note(CallFailed(self.now, call, "cancelled", "cancelled before it ended"))
+            raise
+        except RunError as e:
+            self.note(CallFailed(self.now, call, e.kind, str(e)))
+            raise
+        finally:
+            self._reserved -= estimate
+        self._take_note_of(ask, left_out)
+        return value
+
+    def _reserve(self, ask: Ask[T], request: Request, model: Model) -> int:
+        """Set aside the most that a call may use; BudgetSpent where it is not there."""
+        budget = self.task.budget.tokens
+        if budget is None:
+            return 0
+        size = sum(model.count_tokens(m.content) for m in request.messages)
+        estimate = size + request.max_output_tokens
+        left = budget - self._spent - self._reserved
+        if estimate > left:
+            raise BudgetSpent(
+                f"{ask.agent}: the call may take {estimate:,} tokens, "
+                f"{max(0, left):,} of {budget:,} are left"
+            )
+        self._reserved += estimate
+        return estimate
+
+    def _take_note_of(self, ask: Ask[T], left_out: Sequence[Block]) -> None:
+        out = {b.id for b in left_out}
+        self._read.update(b.id for b in ask.blocks if b.tag == "section" and b.id not in out)
+        self._left_out.update((b.id, b) for b in left_out)
+        for known in self._read & set(self._left_out):
+            del self._left_out[known]
+
+    def _weights(self, plan: Plan) -> dict[str, float]:
+        """How long each subtask may take: what it has to read, in words, plus a fixed start."""
+        sections = self.task.section_by_id
+        whole = sum(s.words for s in sections.values())
+        return {
+            s.id: 200.0 + (sum(sections[i].words for i in s.sections) if s.sections else whole)
+            for s in plan.subtasks
+        }
+
+
+class _Board:
+    """The subtasks of a plan: hands out the most urgent that is ready, to so many workers."""
+
+    def __init__(self, plan: Plan, weights: Mapping[str, float], workers: int) -> None:
+        self.reports: dict[str, Report] = {}
+        self._workers = workers
+        self._subtasks = {s.id: s for s in plan.subtasks}
+        self._missing = {s.id: len(s.needs) for s in plan.subtasks}
+        self._followers: dict[str, list[str]] = {}
+        urgent = urgency(plan, weights)
+        self._rank = {s.id: (-urgent[s.id], n, s.id) for n, s in enumerate(plan.subtasks)}
+        self._ready: asyncio.PriorityQueue[tuple[float, int, str]] = asyncio.PriorityQueue()
+        for s in plan.subtasks:
+            for need in s.needs:
+                self._followers.setdefault(need, []).append(s.id)
+            if not s.needs:
+                self._ready.put_nowait(self._rank[s.id])
+
+    async def next(self) -> Subtask | None:
+        """The next subtask, as soon as one is ready; None when all have ended."""
+        *_, name = await self._ready.get()
+        return self._subtasks.get(name)
+
+    def received(self, subtask: Subtask) -> list[Report]:
+        """The reports that a subtask builds on."""
+        return [self.reports[need] for need in subtask.needs]
+
+    def close(self, subtask: Subtask, report: Report) -> None:
+        """Note a report, and set free what waited for it."""
+        self.reports[subtask.id] = report
+        for follower in self._followers.get(subtask.id, ()):
+            self._missing[follower] -= 1
+            if not self._missing[follower]:
+                self._ready.put_nowait(self._rank[follower])
+        if len(self.reports) == len(self._subtasks):
+            for _ in range(self._workers):
+                self._ready.put_nowait((0.0, 0, ""))  # no subtask has this name: go home

@@ -1,0 +1,286 @@
+"""Running patterns on tasks and putting their measures side by side. Draws nothing.
+
+`run` and `compare` are plain calls that work in a script, a thread and a notebook cell;
+`run_async` and `compare_async` are the same to await. A simulated model runs on virtual time,
+any other on the wall clock.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from orchestrator_kit import clock, tables
+from orchestrator_kit.answer import Answer
+from orchestrator_kit.crew import Crew
+from orchestrator_kit.errors import RunError, RunInterrupted, UnknownName, UsageError
+from orchestrator_kit.metrics import Measures, measure
+from orchestrator_kit.models.base import Model
+from orchestrator_kit.models.simulated import SimulatedModel
+from orchestrator_kit.patterns import PATTERNS, Pattern, pattern_named
+from orchestrator_kit.record import Answered, Event, Run, RunEnded, RunStarted
+from orchestrator_kit.scoring import Score, score
+from orchestrator_kit.tasks import Task
+
+WORKERS = 4
+SCHEMA = 1
+Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One pattern's run with its measures and its score."""
+
+    run: Run
+    measures: Measures
+    score: Score
+
+    @property
+    def pattern(self) -> str:
+        return self.run.pattern
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs of several patterns on one task, model and number of workers."""
+
+    task: Task
+    model: dict[str, Any]
+    workers: int
+    seed: int | None
+    rows: tuple[Row, ...]
+
+    def row(self, pattern: str) -> Row:
+        """The row of a pattern; UnknownName lists those that were run."""
+        for row in self.rows:
+            if row.pattern == pattern:
+                return row
+        raise UnknownName.among("run of a pattern", pattern, [r.pattern for r in self.rows])
+
+    def overhead(self, row: Row) -> float | None:
+        """Tokens over those of the single call; None where that was not run or took none."""
+        base = [r.measures.tokens for r in self.rows if r.pattern == "single_call"]
+        return row.measures.tokens / base[0] if base and base[0] else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as plain data, by the kit's contract for scripts (docs/architecture.md)."""
+        return {
+            "schema": SCHEMA,
+            "task": {
+                "title": self.task.title,
+                "prompt": self.task.prompt,
+                "documents": [d.name for d in self.task.documents],
+                "specialists": [s.name for s in self.task.specialists],
+                "facts": len(self.task.facts),
+            },
+            "model": self.model,
+            "workers": self.workers,
+            "seed": self.seed,
+            "runs": [self._plain(row) for row in self.rows],
+        }
+
+    def to_json(self) -> str:
+        """`to_dict` as JSON text; the same runs give the same bytes."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n"
+
+    def _plain(self, row: Row) -> dict[str, Any]:
+        m, s, answer = row.measures, row.score, row.run.answer
+        overhead = self.overhead(row)
+        return {
+            "pattern": row.pattern,
+            "status": row.run.status,
+            "answer": str(answer),
+            "statements": [{"text": t.text, "sources": list(t.sources)} for t in answer.statements],
+            "gaps": list(answer.gaps),
+            "undeclared_gaps": list(m.undeclared),
+            "calls": m.calls,
+            "input_tokens": m.input_tokens,
+            "output_tokens": m.output_tokens,
+            "tokens_estimated": m.estimated,
+            "cost_usd": None if m.cost_usd is None else round(m.cost_usd, 9),
+            "latency_s": round(m.latency_s, 6),
+            "critical_path_s": round(m.critical_path_s, 6),
+            "work_s": round(m.work_s, 6),
+            "speedup": round(m.speedup, 4),
+            "overhead": None if overhead is None else round(overhead, 4),
+            "recall": s.recall,
+            "recall_by_specialist": s.by_specialist,
+            "groundedness": s.groundedness,
+            "failures": list(m.failures),
+            "roles": {name: asdict(share) for name, share in m.roles.items()},
+        }
+
+    def __repr__(self) -> str:
+        return f"Comparison({len(self.rows)} patterns, {self.workers} workers)"
+
+    def __str__(self) -> str:
+        return tables.as_text(*tables.comparison(self))
+
+    def _repr_html_(self) -> str:
+        return tables.as_html(*tables.comparison(self))
+
+
+def run(
+    task: Task,
+    pattern: Pattern | str = "orchestrator_worker",
+    model: Model | None = None,
+    *,
+    workers: int = WORKERS,
+    models: Mapping[str, Model] | None = None,
+    listen: Listener | None = None,
+) -> Run:
+    """Run one pattern on a task, and return its record.
+
+    `model` is the simulated one where none is given, `models` are those that specialists name as
+    their own, `listen` is called with every event as it happens. A run that cannot be answered
+    has the status "failed"; Ctrl-C raises RunInterrupted with the record so far.
+    """
+    model = model or SimulatedModel()
+    return _to_the_end(_Series(task, [pattern], model, workers, models, listen))[0]
+
+
+async def run_async(
+    task: Task,
+    pattern: Pattern | str = "orchestrator_worker",
+    model: Model | None = None,
+    *,
+    workers: int = WORKERS,
+    models: Mapping[str, Model] | None = None,
+    listen: Listener | None = None,
+) -> Run:
+    """`run`, to be awaited; cancelling it cancels the calls in flight."""
+    model = model or SimulatedModel()
+    return (await _awaited(_Series(task, [pattern], model, workers, models, listen)))[0]
+
+
+def compare(
+    task: Task,
+    model: Model | None = None,
+    *,
+    patterns: Iterable[Pattern | str] = (),
+    workers: int = WORKERS,
+    models: Mapping[str, Model] | None = None,
+    listen: Listener | None = None,
+) -> Comparison:
+    """Run several patterns (the six, if none are named) on one task, one after another."""
+    model = model or SimulatedModel()
+    series = _Series(task, list(patterns) or list(PATTERNS), model, workers, models, listen)
+    return _compared(series, _to_the_end(series))
+
+
+async def compare_async(
+    task: Task,
+    model: Model | None = None,
+    *,
+    patterns: Iterable[Pattern | str] = (),
+    workers: int = WORKERS,
+    models: Mapping[str, Model] | None = None,
+    listen: Listener | None = None,
+) -> Comparison:
+    """`compare`, to be awaited; cancelling it cancels the calls in flight."""
+    model = model or SimulatedModel()
+    series = _Series(task, list(patterns) or list(PATTERNS), model, workers, models, listen)
+    return _compared(series, await _awaited(series))
+
+
+class _Series:
+    """Runs to be made one after another, and those made so far."""
+
+    def __init__(
+        self,
+        task: Task,
+        patterns: Sequence[Pattern | str],
+        model: Model,
+        workers: int,
+        models: Mapping[str, Model] | None,
+        listen: Listener | None,
+    ) -> None:
+        if workers < 1:
+            raise UsageError(f"workers is {workers}; at least 1 is needed")
+        missing = {s.model for s in task.specialists if s.model} - set(models or {})
+        if missing:
+            raise UsageError(
+                f"the roster names the model {min(missing)!r}; give it as models={{{min(missing)!r}: …}}"
+            )
+        self.task = task
+        self.patterns = list(
+            dict.fromkeys(pattern_named(p) if isinstance(p, str) else p for p in patterns)
+        )
+        self.model = model
+        self.workers = workers
+        self.models = models or {}
+        self.listen = listen
+        self.records: list[list[Event]] = []
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        return tuple(Run(tuple(events)) for events in self.records)
+
+    async def play(self) -> None:
+        try:
+            for pattern in self.patterns:
+                await self._play(pattern)
+        finally:
+            for model in (self.model, *self.models.values()):
+                await model.aclose()
+
+    async def _play(self, pattern: Pattern) -> None:
+        self.records.append(events := [])
+
+        def note(event: Event) -> None:
+            events.append(event)
+            if self.listen:
+                self.listen(event)
+
+        task = self.task
+        crew = Crew(task, self.model, workers=self.workers, record=note, models=self.models)
+        note(
+            RunStarted(
+                0.0,
+                getattr(pattern, "__name__", repr(pattern)),
+                task.title or task.prompt,
+                self.model.name,
+                self.workers,
+                getattr(self.model, "seed", None),
+                task.budget.tokens,
+            )
+        )
+        try:
+            answer = await pattern(crew, task)
+            end = RunEnded(crew.now, "done")
+        except RunError as e:
+            answer = Answer(gaps=(f"no answer: {e.kind}",))
+            end = RunEnded(crew.now, "failed", e.kind, str(e))
+        except BaseException as e:  # written down, and then raised: it is no business of ours
+            note(RunEnded(crew.now, "interrupted", type(e).__name__, str(e)))
+            raise
+        note(Answered(crew.now, answer.declaring(crew.gaps())))
+        note(end)
+
+
+def _to_the_end(series: _Series) -> tuple[Run, ...]:
+    try:
+        clock.run(series.play, virtual=series.model.virtual)
+    except KeyboardInterrupt:
+        raise RunInterrupted(series.runs) from None
+    return series.runs
+
+
+async def _awaited(series: _Series) -> tuple[Run, ...]:
+    if series.model.virtual:  # it takes no time worth waiting for, and needs a clock of its own
+        return _to_the_end(series)
+    await series.play()
+    return series.runs
+
+
+def _compared(series: _Series, runs: Sequence[Run]) -> Comparison:
+    model = series.model
+    return Comparison(
+        series.task,
+        {"name": model.name, "window": model.window, "simulated": model.virtual},
+        series.workers,
+        getattr(model, "seed", None),
+        tuple(Row(r, measure(r), score(series.task, r.answer)) for r in runs),
+    )

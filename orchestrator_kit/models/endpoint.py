@@ -1,0 +1,438 @@
+"""A model behind any OpenAI-compatible server.
+
+Knows the wire: requests in the words of /chat/completions, what such servers
+refuse to understand, the ways in which they fail, and the tokens they state.
+Does not know patterns or prompts, and does not look into a reply's JSON. The
+`openai` client is imported when the first request is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import email.utils
+import ipaddress
+import json
+import math
+import os
+import random
+import re
+import sys
+import time
+from collections.abc import AsyncGenerator, Mapping
+from functools import cache
+from itertools import groupby
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from orchestrator_kit.errors import (
+    ConnectionLost,
+    ContextOverflow,
+    EmptyReply,
+    MalformedReply,
+    ModelError,
+    ModelTimeout,
+    RateLimited,
+    Refused,
+    RequestRejected,
+    ServerFailed,
+    UsageError,
+)
+
+from .base import Reply, Request, Usage
+from .prices import Price, price_of
+from .tokens import is_plausible, tokenizer_of
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+_DEFAULT_URL = "https://api.openai.com/v1"
+_LONGEST_WAIT_S = 30.0  # a Retry-After beyond this is reported, not waited for
+_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 8.0
+_QUOTE = 120  # characters of a server's own words in an error
+
+# With these, servers say that they do not know a part of the request.
+_NOT_UNDERSTOOD = (400, 422, 501)
+
+_TOO_LONG = re.compile(
+    r"context.{0,20}(length|window|size)|maximum context|too many (input |prompt )?tokens"
+    r"|(prompt|input|request) (is )?too (long|large)|exceed\w* .{0,40}context",
+    re.IGNORECASE,
+)
+
+
+class EndpointModel:
+    """Any OpenAI-compatible server as a model.
+
+    `base_url` and `api_key` default to OPENAI_BASE_URL (else OpenAI itself) and
+    OPENAI_API_KEY; a server on this machine needs no key. `window` and
+    `max_output_tokens` are in tokens. `parallel` says how many requests the
+    server takes at once; it is for the caller to keep to. `timeout_s` is for
+    one attempt as a whole. Connection failures, time-outs, rate limits and 5xx
+    are tried again up to `max_retries` times, after the Retry-After the server
+    asks for; one of more than 30 s is raised at once. Other failures, empty
+    replies among them, are the caller's to repeat, because they cost tokens.
+    `price` defaults to the list price of `model`; None means unknown.
+    `extra_body` is added to every request.
+
+    The model serves any number of event loops, with one client each, closed by
+    `aclose()` or when its loop ends. Raises `UsageError` if there is no key for
+    a remote server, or no usable address.
+    """
+
+    virtual = False
+
+    def __init__(
+        self,
+        model: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        window: int = 128_000,
+        max_output_tokens: int = 4096,
+        parallel: int | None = None,
+        timeout_s: float = 60.0,
+        max_retries: int = 2,
+        price: Price | EllipsisType | None = ...,
+        extra_body: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = model
+        self.window = window
+        self.max_output_tokens = max_output_tokens
+        self.parallel = parallel
+        self._timeout_s = timeout_s
+        self._max_retries = max_retries
+        self._price = price
+        self._extra_body = dict(extra_body or {})
+        self._count = tokenizer_of(model)
+        # What this server has been found not to understand.
+        self._unknown: frozenset[str] = frozenset()
+        self._clients: dict[asyncio.AbstractEventLoop, tuple[AsyncOpenAI, AsyncGenerator[None]]]
+        self._clients = {}
+
+        address = base_url or os.environ.get("OPENAI_BASE_URL") or _DEFAULT_URL
+        try:
+            parts = urlsplit(address)
+            usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            shown = address.rpartition("@")[2]
+            raise UsageError(f"base_url must look like https://host/v1, not {shown!r}")
+        login, _, host = parts.netloc.rpartition("@")
+        # The address without login or query: as it may be shown.
+        self.url = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+        self._base_url = urlunsplit(parts._replace(netloc=host))
+        self._nearby = _is_loopback(parts.hostname or "")
+        key = (api_key or os.environ.get("OPENAI_API_KEY") or "").strip()
+        if not key and not login and not self._nearby:
+            raise UsageError(f"no key for {self.url}: set OPENAI_API_KEY or pass api_key")
+        if not (key.isascii() and key.isprintable()):
+            raise UsageError("the key has characters that cannot be sent: copy it once more")
+        self._key = key or "none"
+        self._login = unquote(login)
+        secrets = {key, login, self._login, login.partition(":")[2], self._login.partition(":")[2]}
+        self._secrets = sorted(secrets - {""}, key=len, reverse=True)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, {self.url!r})"
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text by this model's tokenizer, or the nearest known."""
+        return self._count(text)
+
+    async def complete(self, request: Request) -> Reply:
+        """Answer one request, or raise a `ModelError`."""
+        unknown = self._unknown
+        tries = 0
+        while True:
+            unknown |= self._unknown
+            body = self._body(request, unknown)
+            error: ModelError
+            wait_s: float | None = None
+            try:
+                status, headers, content = await self._post(body)
+                if status < 300:
+                    reply = self._reply(body, request, content)
+                    # Only now is it known that leaving these out was what helped.
+                    self._unknown |= unknown
+                    return reply
+                error = self._failure(status, headers, content)
+                wait_s = _retry_after(headers)
+                if status in _NOT_UNDERSTOOD and not isinstance(error, ContextOverflow):
+                    part = _not_understood(body, str(error), content)
+                    if part is not None:
+                        unknown |= {part}
+                        continue
+            except ModelError as raised:
+                error = raised
+            if tries == self._max_retries or not _may_retry(error, wait_s):
+                raise error
+            if wait_s is None:
+                wait_s = min(_FIRST_BACKOFF_S * 2**tries, _LONGEST_BACKOFF_S)
+                # Spread, so that many workers do not come back as one.
+                wait_s *= random.uniform(0.75, 1)  # noqa: S311
+            await asyncio.sleep(wait_s)
+            tries += 1
+
+    async def aclose(self) -> None:
+        """Close the running loop's connections; the model may be used again."""
+        held = self._clients.get(asyncio.get_running_loop())
+        if held is not None:
+            await held[1].aclose()
+
+    async def _address(self) -> str:
+        return self._base_url
+
+    async def _client(self) -> AsyncOpenAI:
+        """The running loop's client, made on first use."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            url = await self._address()
+            if loop not in self._clients:
+                client = self._new_client(url)
+                keeper = self._keep(loop, client)
+                self._clients[loop] = client, keeper
+                # From here on the loop closes the generator, and that the client,
+                # when it shuts down. This first step never suspends.
+                await anext(keeper)
+        return self._clients[loop][0]
+
+    async def _keep(
+        self, loop: asyncio.AbstractEventLoop, client: AsyncOpenAI
+    ) -> AsyncGenerator[None]:
+        try:
+            yield
+        finally:
+            del self._clients[loop]
+            await client.close()
+
+    def _new_client(self, url: str) -> AsyncOpenAI:
+        from httpx2 import Limits
+        from openai import AsyncOpenAI, DefaultAioHttpClient
+
+        if self._price is ...:
+            self._price = price_of(self.name)
+        login = base64.b64encode(self._login.encode()).decode()
+        return AsyncOpenAI(
+            api_key=self._key,
+            base_url=url,
+            default_headers={"Authorization": f"Basic {login}"} if login else None,
+            # Attempts and their time are ours to limit: for the body as well as
+            # for the head of the answer, and with a bound on what is waited for.
+            max_retries=0,
+            timeout=None,
+            http_client=DefaultAioHttpClient(
+                # As many connections as there are calls in flight: the crew bounds those.
+                limits=Limits(max_connections=sys.maxsize),
+                verify=_tls(),
+                trust_env=not self._nearby,
+            ),
+        )
+
+    async def _post(self, body: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body of the answer to one attempt, whatever it is.
+
+        A plain `post` instead of `chat.completions.create` leaves out the
+        client's typed models, which cost half of a call's processor time.
+        """
+        client = await self._client()
+        from aiohttp import ClientError
+        from httpx2 import Response
+        from openai import APIConnectionError, APIStatusError
+
+        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        problem: ModelError
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                response = await client.post("/chat/completions", cast_to=Response, content=content)
+            return response.status_code, response.headers, response.content
+        except APIStatusError as error:
+            return error.status_code, error.response.headers, error.response.content
+        except TimeoutError:
+            problem = ModelTimeout(f"no reply from {self.url} within {self._timeout_s:g} s")
+        except (APIConnectionError, ClientError) as error:
+            # The client calls many a broken connection a time-out. Ours is above.
+            cause = error.__cause__ or error
+            what = self._quote(str(cause)) or type(cause).__name__
+            problem = ConnectionLost(f"no connection to {self.url}, or it broke: {what}")
+        raise problem
+
+    def _body(self, request: Request, unknown: frozenset[str]) -> dict[str, Any]:
+        messages = [
+            {"role": speaker, "content": "\n\n".join(message.content for message in group)}
+            for speaker, group in groupby(request.messages, key=lambda message: message.speaker)
+        ]
+        limit = "max_completion_tokens" if "max_tokens" in unknown else "max_tokens"
+        body: dict[str, Any] = {
+            "model": self.name,
+            "messages": messages,
+            limit: min(request.max_output_tokens, self.max_output_tokens),
+        }
+        if "temperature" not in unknown:
+            body["temperature"] = request.temperature
+        if request.format is not None:
+            if "json_schema" not in unknown:
+                form = {"name": request.format.name, "schema": request.format.schema}
+                body["response_format"] = {"type": "json_schema", "json_schema": form}
+            else:
+                _ask_for_json(messages, request.format.schema_text)
+                if "json_object" not in unknown:
+                    body["response_format"] = {"type": "json_object"}
+        body.update(self._extra_body)
+        return body
+
+    def _reply(self, body: dict[str, Any], request: Request, content: bytes) -> Reply:
+        """What a successful answer says; raises the `ModelError` it amounts to."""
+        answer: Any = None
+        with contextlib.suppress(ValueError, RecursionError):
+            answer = json.loads(content)
+        match answer:
+            case {"choices": [{"message": dict(message), **choice}, *_]}:
+                text: Any = message.get("content")
+                refusal, finish = message.get("refusal"), choice.get("finish_reason")
+            case {"error": {"code": int(status)}} if status >= 400:
+                raise self._failure(status, {}, content)
+            case _:
+                text = ()
+        if not isinstance(text, str | None):
+            quote = self._quote(content.decode("utf-8", "replace"))
+            raise MalformedReply(f"{self.url} answered with no chat completion: {quote}")
+        if finish == "content_filter" or (refusal and not text):
+            reason = self._quote(str(refusal or "content filter"))
+            raise Refused(f"{self.name} declined to answer: {reason}")
+        if text is None or not text.strip():
+            raise EmptyReply(f"{self.name} answered without content (finish: {finish})")
+        usage = self._usage(body, request, text, answer.get("usage"))
+        return Reply(
+            self._redact(text),
+            usage,
+            self._price.cost(usage) if isinstance(self._price, Price) else None,
+            "length" if finish == "length" else "stop",
+        )
+
+    def _usage(self, body: dict[str, Any], request: Request, text: str, stated: Any) -> Usage:
+        """The tokens the server states, or our own count if they cannot be true."""
+        prompt = "\n".join(message["content"] for message in body["messages"])
+        given, written = _counts(stated)
+        schema = request.format.schema_text if request.format else ""
+        # Thinking is written and paid for, but not shown: only the limit bounds it.
+        most = None if written <= request.max_output_tokens else text
+        if (
+            given > 0
+            and written > 0
+            and is_plausible(given, prompt, prompt + schema, self.count_tokens)
+            and is_plausible(written, text, most, self.count_tokens)
+        ):
+            return Usage(given, written)
+        framing = 4 * len(body["messages"])  # what marks a message's speaker and end
+        return Usage(self.count_tokens(prompt) + framing, self.count_tokens(text), estimated=True)
+
+    def _failure(self, status: int, headers: Mapping[str, str], content: bytes) -> ModelError:
+        """The error that an answer of 3xx, 4xx or 5xx is."""
+        said = complaint = content.decode("utf-8", "replace")
+        with contextlib.suppress(ValueError, RecursionError):
+            complaint = _complaint(json.loads(content)) or said
+        message = f"{self.url} answered {status}: {self._quote(complaint)}"
+        if status == 429:
+            return RateLimited(message, _retry_after(headers))
+        if status in (400, 413, 422) and (_TOO_LONG.search(complaint) or "context_length" in said):
+            return ContextOverflow(message)
+        if status == 408:
+            return ModelTimeout(message)
+        return ServerFailed(message) if status >= 500 else RequestRejected(message)
+
+    def _redact(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def _quote(self, text: str) -> str:
+        """The beginning of what a server said, on one line, without secrets."""
+        shown = "".join(c if c.isprintable() else " " for c in self._redact(text))
+        return " ".join(shown.split())[:_QUOTE]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+@cache
+def _tls() -> Any:
+    """One TLS context for all clients: making it reads every root certificate."""
+    from httpx2 import create_ssl_context
+
+    return create_ssl_context()
+
+
+def _may_retry(error: ModelError, wait_s: float | None) -> bool:
+    return (
+        error.retryable and not isinstance(error, EmptyReply) and (wait_s or 0) <= _LONGEST_WAIT_S
+    )
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait as the server states them, or until the date it states."""
+    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = headers.get(name, "")
+        try:
+            seconds = float(value) * unit_s
+        except ValueError:
+            date = email.utils.parsedate_tz(value)
+            if date is None:
+                continue
+            seconds = email.utils.mktime_tz(date) - time.time()
+        if math.isfinite(seconds):
+            return max(seconds, 0.0)
+    return None
+
+
+def _ask_for_json(messages: list[dict[str, str]], schema_text: str) -> None:
+    """Put into the prompt what a server cannot be told otherwise."""
+    ask = (
+        f"Reply with one JSON object and nothing else. It follows this JSON Schema:\n{schema_text}"
+    )
+    if messages and messages[0]["role"] == "system":
+        messages[0]["content"] += f"\n\n{ask}"
+    else:
+        messages.insert(0, {"role": "system", "content": ask})
+
+
+def _complaint(answer: Any) -> str:
+    """The sentence in an error's JSON, in any of the usual shapes; may be empty."""
+    match answer:
+        case {"error": {"message": str(said)}} | {"error": str(said)} | {"message": str(said)}:
+            return said
+        case {"detail": detail}:
+            return detail if isinstance(detail, str) else json.dumps(detail)
+    return ""
+
+
+def _not_understood(body: dict[str, Any], complaint: str, content: bytes) -> str | None:
+    """The part of a request to leave out next, or None if nothing is left to try.
+
+    The part that the complaint names, else the reply's format, which servers
+    complain about in the most various words.
+    """
+    form: str | None = body.get("response_format", {}).get("type")
+    for said in (complaint, content.decode("utf-8", "replace")):
+        if form and re.search("response_format|json_schema|json_object|schema", said):
+            return form
+        if "temperature" in said and "temperature" in body:
+            return "temperature"
+        if re.search("max_(completion_)?tokens", said) and "max_tokens" in body:
+            return "max_tokens"
+    return form
+
+
+def _counts(stated: Any) -> tuple[int, int]:
+    """Input and output tokens of a usage field; (0, 0) if they are no counts."""
+    match stated:
+        case {"prompt_tokens": int(given), "completion_tokens": int(written)}:
+            return given, written
+    return 0, 0

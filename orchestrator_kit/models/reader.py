@@ -1,0 +1,318 @@
+"""The simulated reader: what a deterministic model makes of a request's text.
+
+It has no table of results. It sees the messages, nothing else: it finds the material between the
+marks, ranks its sentences against the instruction (BM25), notices less in the middle of a long
+context, and writes JSON of the form that the schema asks for until its output limit. Plans and
+turns among peers it derives from the text too. It knows no pattern, role, scenario or fact.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from html import unescape
+from random import Random
+from typing import Any
+
+from orchestrator_kit.models.base import Request
+from orchestrator_kit.ranking import Index, index, scores
+from orchestrator_kit.text import normalise, sentences, terms
+
+Count = Callable[[str], int]
+
+_BLOCK = re.compile(r"<(\w+)((?:\s+\w+=(?:\"[^\"]*\"|'[^']*'))*)>\s*(.*?)\s*</\1>", re.DOTALL)
+_ATTRIBUTE = re.compile(r"(\w+)=(?:\"([^\"]*)\"|'([^']*)')")
+_CLAIM = re.compile(r"^- (.*?)(?: \[([^\[\]]*)\])?$")
+_AT_MOST = re.compile(r"at most (\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How the reader reads; every number is a stated parameter, none depends on a pattern.
+
+    `fade` is the share of attention lost in the very middle of a context of `fade_tokens` or more
+    (the U of "Lost in the Middle", arXiv 2307.03172); shorter contexts lose less in proportion.
+    A sentence scores its BM25 for what is asked plus `specific` for each content word and figure
+    of its own; `kept` favours what was already found by somebody; `noise` spreads scores by so
+    much up and down. What scores below `floor` of the best is not said.
+    """
+
+    fade: float = 0.6
+    fade_tokens: int = 8_000
+    noise: float = 0.2
+    specific: float = 1.0
+    kept: float = 1.5
+    floor: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A marked block of a message."""
+
+    tag: str
+    id: str
+    about: str
+    text: str
+    size: int
+
+    @property
+    def carried(self) -> bool:
+        """Whether this is what somebody found, and no document."""
+        return self.tag != "section" and self.text.startswith("- ")
+
+    @property
+    def passages(self) -> Passages:
+        """(statement, sources): claims carry their own, a document's prose rests on its block."""
+        return _claims(self.text) if self.carried else _prose(self.id, self.text)
+
+    @property
+    def index(self) -> Index:
+        return _index(self.passages)
+
+
+Passages = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@lru_cache(maxsize=16_384)
+def _claims(text: str) -> Passages:
+    found = [m for line in text.splitlines() if (m := _CLAIM.match(line))]
+    return tuple((m[1], tuple(filter(None, (m[2] or "").split(", ")))) for m in found)
+
+
+@lru_cache(maxsize=16_384)
+def _prose(block: str, text: str) -> Passages:
+    return tuple((s, (block,)) for s in sentences(text))
+
+
+@lru_cache(maxsize=16_384)
+def _index(passages: Passages) -> Index:
+    return index(tuple(text for text, _ in passages))
+
+
+@lru_cache(maxsize=16_384)
+def marks(content: str, count: Count) -> tuple[tuple[Mark, ...], str]:
+    """The marked blocks of a message and the words outside of them."""
+    found = []
+    for m in _BLOCK.finditer(content):
+        attributes = {a[1]: unescape(a[2] or a[3] or "") for a in _ATTRIBUTE.finditer(m[2])}
+        about = attributes.get("title") or attributes.get("from") or attributes.get("name", "")
+        found.append(Mark(m[1], attributes.get("id", ""), about, m[3], count(m[0])))
+    return tuple(found), _BLOCK.sub(" ", content)
+
+
+def write(request: Request, habits: Habits, rng: Random, count: Count) -> str:
+    """The reader's reply to a request, as text of at most its output limit."""
+    *earlier, last = [m for m in request.messages if m.speaker == "user"]
+    material = [mark for m in earlier for mark in marks(m.content, count)[0]]
+    asked, words = marks(last.content, count)
+    page = Page(material, asked, words, request, habits, rng, count)
+    wanted = request.format.schema.get("properties", {}) if request.format else {}
+    if "subtasks" in wanted:
+        return page.plan()
+    if "claims" in wanted:
+        return page.turn()
+    return page.extract(wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One request, open before the reader."""
+
+    material: list[Mark]
+    asked: tuple[Mark, ...]
+    words: str
+    request: Request
+    habits: Habits
+    rng: Random
+    count: Count
+
+    def query(self) -> list[str]:
+        """The terms of what is asked; the words around it only where nothing is marked."""
+        asked = [m.text for m in self.asked if m.tag in ("task", "expertise", "subtask")]
+        return [t for text in asked or [self.words] for t in terms(text)]
+
+    def roster(self) -> dict[str, str]:
+        return {m.about: m.text for m in self.asked if m.tag == "specialist"}
+
+    def at_most(self, otherwise: int) -> int:
+        found = _AT_MOST.search(self.words)
+        return int(found[1]) if found else otherwise
+
+    def jittered(self, score: float) -> float:
+        spread = self.habits.noise * (1.0 + self.request.temperature)
+        return score * (1.0 + spread * (2.0 * self.rng.random() - 1.0))
+
+    def ranked(self, material: Sequence[Mark]) -> list[tuple[str, tuple[str, ...]]]:
+        """The passages worth saying, best first, each once."""
+        total = sum(m.size for m in self.material) or 1
+        fade = self.habits.fade * min(1.0, total / self.habits.fade_tokens)
+        found: list[tuple[float, int, str, tuple[str, ...]]] = []
+        rows = scores(self.query(), [m.index for m in material])
+        before = 0
+        for mark, row in zip(material, rows, strict=True):
+            place = 2.0 * (before + mark.size / 2) / total - 1.0  # -1 first, 0 middle, 1 last
+            before += mark.size
+            weight = 1.0 - fade * (1.0 - place * place)
+            for rank, (asked, specific) in enumerate(zip(row, mark.index.specific, strict=True)):
+                score = weight * (asked + self.habits.specific * specific)
+                if mark.carried:  # a list has its best first, and somebody chose it
+                    score *= self.habits.kept * (1.0 - 0.5 * rank / len(row))
+                text, sources = mark.passages[rank]
+                found.append((self.jittered(score), -len(found), text, sources))
+        found.sort(reverse=True)
+        floor = found[0][0] * self.habits.floor if found else 0.0
+        once = {
+            normalise(text): (text, s) for score, _, text, s in reversed(found) if score > floor
+        }
+        return list(reversed(once.values()))
+
+    def extract(self, wanted: dict[str, Any]) -> str:
+        """The best passages as the objects of the first list that the schema has."""
+        key = next((k for k, v in wanted.items() if v.get("type") == "array"), None)
+        if key is None:
+            return self.fitted([f"- {t} [{', '.join(s)}]" for t, s in self.ranked(self.material)])
+        item = wanted[key].get("items", {}).get("properties", {})
+        gaps = [m.text for m in self.asked if m.tag == "gap"]
+        rest = {k: gaps for k, v in wanted.items() if k != key and v.get("type") == "array"}
+        rows = (_filled(item, text, sources) for text, sources in self.ranked(self.material))
+        return self.object(key, rows, rest)
+
+    def object(self, key: str, rows: Iterable[dict[str, Any]], rest: dict[str, Any]) -> str:
+        """A JSON object with as many of the rows under `key` as the output limit allows."""
+        tail = "], " + json.dumps(rest, ensure_ascii=False)[1:] if rest else "]}"
+        written = (json.dumps(row, ensure_ascii=False) for row in rows)
+        head = f'{{"{key}": ['
+        body = self.fitted(written, ", ", self.count(head + tail) + 2)
+        return head + body + tail
+
+    def fitted(self, parts: Iterable[str], between: str = "\n", used: int = 0) -> str:
+        room = self.request.max_output_tokens - used
+        kept = []
+        for part in parts:
+            room -= self.count(part) + self.count(between)
+            if room < 0:
+                break
+            kept.append(part)
+        return between.join(kept)
+
+    def relevance(self, text: str, material: Sequence[Mark]) -> list[float]:
+        """How much each block has to do with a text, by its title and words."""
+        passages = tuple(f"{m.about}. {m.text}" for m in material)
+        return scores(terms(text), [index(passages)])[0]
+
+    def plan(self) -> str:
+        """Subtasks for the specialists who find something to read in the outline."""
+        roster = self.roster()
+        limit = self.at_most(len(roster) or 1)
+        fits = {
+            name: [self.jittered(r) for r in self.relevance(f"{name} {skill}", self.material)]
+            for name, skill in roster.items()
+        }
+        top = [max(column) for column in zip(*fits.values(), strict=True)]
+        wishes: dict[str, list[tuple[float, Mark]]] = {}
+        for name, row in fits.items():  # what fits well, and what fits nobody better
+            bar = 0.5 * max(row, default=0.0)
+            rated = zip(row, top, self.material, strict=True)
+            if chosen := [(r, mark) for r, best, mark in rated if r > bar or r == best > 0]:
+                wishes[name] = chosen
+        total = {name: sum(r for r, _ in rows) for name, rows in wishes.items()}
+        called = sorted(wishes, key=lambda n: -total[n])[:limit]
+        spare = limit - len(called)
+        shares: list[tuple[str, list[Mark]]] = []
+        for name in (n for n in roster if n in called):
+            sections = [m for _, m in wishes[name]]
+            half = (len(sections) + 1) // 2
+            if spare > 0 and len(sections) > 8:  # more than one should read: two share it
+                shares += [(name, sections[:half]), (name, sections[half:])]
+                spare -= 1
+            else:
+                shares.append((name, sections))
+        ids = {
+            name: [f"s{i}" for i, (n, _) in enumerate(shares, 1) if n == name] for name in called
+        }
+        complained = any(m.tag == "complaint" for m in self.asked)
+        subtasks = [
+            {
+                "id": f"s{i}",
+                "specialist": name,
+                "instruction": f"As {name}, examine {_titles(sections)}.",
+                "sections": [m.id for m in sections],
+                # After a complaint no subtask waits for another: that is sound in any case.
+                "needs": []
+                if complained
+                else [
+                    need
+                    for other in called
+                    if other != name and normalise(other) in normalise(roster[name])
+                    for need in ids[other]
+                ],
+            }
+            for i, (name, sections) in enumerate(shares, 1)
+        ]
+        why = (
+            f"{len(called)} of {len(roster)} specialists have something to read, in "
+            f"{len({m.id for _, s in shares for m in s})} of {len(self.material)} sections; "
+            f"{len(subtasks)} subtasks divide it."
+        )
+        return self.object("subtasks", subtasks, {"why": why})
+
+    def turn(self) -> str:
+        """A peer's turn: findings in what is held, claims, what others should have, and done."""
+        unclaimed = [m for m in self.material if m.tag == "open"]
+        held = [m for m in self.material if m.tag == "section"]
+        posted = {normalise(p) for m in self.material if m.tag == "post" for p, _ in m.passages}
+        others = self.roster()
+        own = " ".join(m.text for m in self.asked if m.tag == "expertise")
+        claims = [
+            mark.id
+            for mine, rival, mark in sorted(
+                self._fits(own, others, unclaimed), key=lambda f: (-f[0], f[2].id)
+            )
+            if mine > 0 and mine >= 0.5 * rival
+        ][: self.at_most(3)]
+        handovers = [
+            {"section": mark.id, "to": max(others, key=lambda o: self.relevance(others[o], [mark]))}
+            for mine, rival, mark in self._fits(own, others, held)
+            if mine == 0 and rival > 0
+        ]
+        rows = (
+            {"statement": text, "source": sources[0]}
+            for text, sources in self.ranked(held)
+            if normalise(text) not in posted
+        )
+        done = not claims and not held
+        return self.object(
+            "findings", rows, {"claims": claims, "handovers": handovers, "done": done}
+        )
+
+    def _fits(
+        self, own: str, others: dict[str, str], material: Sequence[Mark]
+    ) -> list[tuple[float, float, Mark]]:
+        """(own relevance, the best rival's, block) of each block."""
+        if not material:
+            return []
+        mine = [self.jittered(r) for r in self.relevance(own, material)]
+        rivals = [self.relevance(f"{o} {skill}", material) for o, skill in others.items()]
+        best = [max(column) for column in zip(*rivals, strict=True)] or [0.0] * len(material)
+        return list(zip(mine, best, material, strict=True))
+
+
+def _filled(item: dict[str, Any], text: str, sources: tuple[str, ...]) -> dict[str, Any]:
+    """One object of a list: its first text field says it, the others name where it stands."""
+    row: dict[str, Any] = {}
+    for name, kind in item.items():
+        if not row:
+            row[name] = text
+        elif kind.get("type") == "array":
+            row[name] = list(sources)
+        else:
+            row[name] = sources[0] if sources else ""
+    return row
+
+
+def _titles(sections: Sequence[Mark]) -> str:
+    titles = list(dict.fromkeys(m.about for m in sections if m.about))
+    return ", ".join(titles[:4]) or "what you are given"

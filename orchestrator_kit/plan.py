@@ -1,0 +1,114 @@
+"""A plan: subtasks and what each needs from others, as a directed acyclic graph.
+
+Knows how to tell a sound plan from an unsound one, and which subtask is the most urgent.
+Knows no model and no prompt.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+
+@dataclass(frozen=True, slots=True)
+class Subtask:
+    """One piece of work for one specialist.
+
+    `sections` are the ids it is to read (none: all), `needs` the ids of the subtasks whose
+    reports it builds on.
+    """
+
+    id: str
+    specialist: str
+    instruction: str
+    sections: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Subtasks in the orchestrator's order, `why` in its words, and the call that made it."""
+
+    subtasks: tuple[Subtask, ...]
+    why: str = ""
+    call: int | None = None
+
+    def __repr__(self) -> str:
+        needs = sum(len(s.needs) for s in self.subtasks)
+        return f"Plan({len(self.subtasks)} subtasks, {needs} dependencies)"
+
+
+def complaints(
+    plan: Plan, *, specialists: Collection[str], sections: Collection[str], limit: int
+) -> list[str]:
+    """What is wrong with a plan, a sentence each; an empty list is a sound plan."""
+    found = []
+    ids = [s.id for s in plan.subtasks]
+    if not ids:
+        found.append("the plan is empty; it needs at least one subtask")
+    if len(ids) > limit:
+        found.append(f"the plan has {len(ids)} subtasks; at most {limit} are allowed")
+    for name, n in Counter(ids).items():
+        if n > 1:
+            found.append(f"the id {name!r} is used {n} times; each subtask needs its own")
+    for s in plan.subtasks:
+        if s.specialist not in specialists:
+            found.append(f"{s.id}: {s.specialist!r} is not on the roster")
+        for need in s.needs:
+            if need not in ids:
+                found.append(f"{s.id}: needs {need!r}, which is no subtask of the plan")
+        for section in s.sections:
+            if section not in sections:
+                found.append(f"{s.id}: there is no section {section!r}")
+    found += _overlaps(plan)
+    if cycle := _cycle(plan):
+        found.append(f"these subtasks wait for each other in a circle: {' -> '.join(cycle)}")
+    return found
+
+
+def _overlaps(plan: Plan) -> list[str]:
+    """Subtasks in which one specialist would do the same work twice.
+
+    That is a section assigned to it twice, or, where no sections are named, one instruction.
+    """
+    found = []
+    first: dict[tuple[str, str], str] = {}
+    for s in plan.subtasks:
+        works = s.sections or (" ".join(s.instruction.split()),)
+        for work in works:
+            other = first.setdefault((s.specialist, work), s.id)
+            if other != s.id:
+                found.append(f"{other} and {s.id} overlap: {s.specialist} has {work!r} in both")
+                break
+    return found
+
+
+def _cycle(plan: Plan) -> list[str]:
+    """The ids along a circle of needs, or an empty list."""
+    try:
+        TopologicalSorter({s.id: s.needs for s in plan.subtasks}).prepare()
+    except CycleError as e:
+        circle: list[str] = e.args[1]
+        return circle
+    return []
+
+
+def urgency(plan: Plan, weights: Mapping[str, float] | None = None) -> dict[str, float]:
+    """For each subtask the weight of the longest path from it to the end of the plan.
+
+    `weights` says how long each is expected to take, in any unit; 1 where it is silent. Working
+    on the largest first is the critical-path rule of list scheduling (Graham, 1969).
+    """
+    weights = weights or {}
+    followers: dict[str, list[str]] = {s.id: [] for s in plan.subtasks}
+    for s in plan.subtasks:
+        for need in s.needs:
+            followers[need].append(s.id)
+    order = list(TopologicalSorter({s.id: s.needs for s in plan.subtasks}).static_order())
+    longest: dict[str, float] = {}
+    for name in reversed(order):
+        after = max((longest[f] for f in followers[name]), default=0.0)
+        longest[name] = weights.get(name, 1.0) + after
+    return longest

@@ -1,0 +1,96 @@
+"""The orchestrator: splits the task, chooses specialists and how many, assigns what each reads.
+
+It sees the roster and an outline of the documents (each section's title and opening), not their
+text: reading is the workers' part. Holds its prompts and the parser of its replies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from orchestrator_kit.models.base import Format
+from orchestrator_kit.plan import Plan, Subtask
+from orchestrator_kit.roles.ask import Ask, Block, data
+from orchestrator_kit.roles.replies import (
+    STRING,
+    form,
+    list_of,
+    read_object,
+    read_rows,
+    read_text,
+    read_texts,
+)
+from orchestrator_kit.tasks import Section, Specialist, Task
+
+PLAN_TOKENS = 2_000  # the most a plan may take; an usual one takes a third
+
+
+@lru_cache(maxsize=64)
+def plan_format(specialists: tuple[str, ...], sections: tuple[str, ...], limit: int) -> Format:
+    """The form of a plan; a server that keeps to schemas can then name only who and what is."""
+    ids = [f"s{n}" for n in range(1, limit + 1)]
+    subtasks = list_of(
+        id={"type": "string", "enum": ids},
+        specialist={"type": "string", "enum": list(specialists)},
+        instruction=STRING,
+        sections={"type": "array", "items": {"type": "string", "enum": list(sections)}},
+        needs={"type": "array", "items": {"type": "string", "enum": ids}},
+    )
+    return Format.of("plan", form(why=STRING, subtasks=subtasks | {"maxItems": limit}))
+
+
+def plan(
+    task: Task, *, limit: int, rejected: Plan | None = None, complaints: Sequence[str] = ()
+) -> Ask[Plan]:
+    """Ask for a plan of at most `limit` subtasks; after an unsound one, with the complaints."""
+    lines = [f"<task>{data(task.prompt)}</task>", *map(roster_entry, task.specialists)]
+    lines.append(
+        "Split the task into subtasks. Choose as many specialists as it needs, no more; give each "
+        "an instruction of its own and the ids of the sections to read, so that no two do the "
+        f"same work, and leave no section out that may matter; at most {limit} subtasks. Where one builds on another's report, name the "
+        "other's id under needs. Say in one sentence why. Reply as "
+        '{"why": "…", "subtasks": [{"id": "s1", "specialist": "…", "instruction": "…", '
+        '"sections": ["…"], "needs": []}]}'
+    )
+    lines += [f"<complaint>{data(c)}</complaint>" for c in complaints]
+    if complaints:
+        lines.append("Your last plan had these faults. Make a plan without them.")
+    return Ask(
+        role="orchestrator",
+        agent="orchestrator",
+        blocks=outline(task.sections),
+        brief="\n".join(lines),
+        format=plan_format(
+            tuple(s.name for s in task.specialists), tuple(task.section_by_id), limit
+        ),
+        parse=_read,
+        output_tokens=PLAN_TOKENS,
+        uses=(rejected.call,) if rejected and rejected.call is not None else (),
+    )
+
+
+def outline(sections: Sequence[Section], tag: str = "outline") -> tuple[Block, ...]:
+    """Sections as titles with their opening words."""
+    return tuple(Block(tag, s.id, s.opening, s.title) for s in sections)
+
+
+def roster_entry(specialist: Specialist) -> str:
+    """A specialist as one who can be chosen."""
+    name, expertise = data(specialist.name), data(specialist.expertise)
+    return f'<specialist name="{name}">{expertise}</specialist>'
+
+
+def _read(text: str, call: int) -> Plan:
+    found = read_object(text)
+    subtasks = tuple(
+        Subtask(
+            id=read_text(row, "id"),
+            specialist=read_text(row, "specialist"),
+            instruction=read_text(row, "instruction"),
+            sections=tuple(dict.fromkeys(read_texts(row, "sections"))),
+            needs=tuple(dict.fromkeys(read_texts(row, "needs"))),
+        )
+        for row in read_rows(found, "subtasks")
+    )
+    return Plan(subtasks, read_text(found, "why", default=""), call)

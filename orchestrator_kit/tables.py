@@ -1,0 +1,93 @@
+"""Readings as tables: for the terminal, for a notebook cell, for a text. Everything is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestrator_kit.experiments import Comparison
+
+Columns = list[str]
+Rows = list[list[str]]
+
+NONE = "-"  # a figure that does not exist is not a zero
+
+
+def comparison(found: Comparison) -> tuple[Columns, Rows]:
+    """One row a pattern: what it cost, how long it took, how good its answer is."""
+    columns = [
+        "pattern",
+        "calls",
+        "tokens in",
+        "tokens out",
+        "cost",
+        "latency",
+        "critical path",
+        "work",
+        "x tokens",
+        "recall",
+        "grounded",
+        "gaps",
+    ]
+    rows = []
+    for row in found.rows:
+        m, s = row.measures, row.score
+        overhead = found.overhead(row)
+        mark = "~" if m.estimated else ""
+        rows.append(
+            [
+                row.pattern,
+                str(m.calls),
+                f"{mark}{m.input_tokens:,}",
+                f"{mark}{m.output_tokens:,}",
+                money(m.cost_usd),
+                seconds(m.latency_s),
+                seconds(m.critical_path_s),
+                seconds(m.work_s),
+                NONE if overhead is None else f"{overhead:.1f}",
+                percent(s.recall),
+                percent(s.groundedness),
+                str(len(row.run.answer.gaps)) if row.run.status == "done" else row.run.status,
+            ]
+        )
+    return columns, rows
+
+
+def money(usd: float | None) -> str:
+    """US dollars to a hundredth of a cent; a model without a price has none."""
+    return NONE if usd is None else f"${usd:.4f}"
+
+
+def seconds(s: float) -> str:
+    """Seconds with one decimal."""
+    return f"{s:.1f} s"
+
+
+def percent(share: float | None) -> str:
+    """A share as a whole percentage."""
+    return NONE if share is None else f"{share:.0%}"
+
+
+def as_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in plain text, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    lines = []
+    for row in (columns, *rows):
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def as_html(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in HTML, every cell escaped, the first of a row its header."""
+    head = "".join(f'<th scope="col">{escape(c)}</th>' for c in columns)
+    body = "".join(
+        f'<tr><th scope="row" style="text-align:left">{escape(row[0])}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

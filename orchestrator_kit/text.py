@@ -1,0 +1,114 @@
+"""Words, sentences and token counts of plain or Markdown text. Knows no task and no model."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_WORD = re.compile(r"\d+(?:[.,:/]\d+)*%?|[^\W\d_]+")
+_HEADING = re.compile(r"^#{1,6}\s")
+_LIST_ITEM = re.compile(r"^\s*(?:[-*+•]|\(?[0-9]{1,2}[.)]|\([a-z]{1,4}\))\s+")
+_TABLE_RULE = re.compile(r"^\s*\|?(?:\s*:?-{2,}:?\s*\|?)+\s*$")
+_SENTENCE_END = re.compile(r"""[.!?]["'”’)\]]*\s+(?=["'“‘(\[]*[A-Z0-9])""")
+_ABBREVIATION = re.compile(
+    r"\b(?:[A-Z]|al|approx|art|arts|cf|co|corp|dr|e\.g|etc|fig|i\.e|inc|llc|ltd|mr|mrs|ms|"
+    r"no|nos|p|para|paras|pp|prof|s|sec|st|v|vol|vs|\d+)\.$",
+    re.IGNORECASE,
+)
+_QUOTES = str.maketrans(
+    {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‑": "-", "−": "-", " ": " "}
+)
+_SUFFIX = re.compile(r"(?:ations?|ings?|ments?|ities|ity|ies|ed|es|s|ly)$")
+
+# Function words carry no subject; a reader who ranks by shared words skips them.
+STOPWORDS = frozenset(  # one string reads better than a hundred quoted words
+    """
+    a about after all also an and any are as at be been before between both but by can could did
+    do does each for from had has have how if in into is it its may more most must no nor not of
+    on one only or other our out over own per shall should so some such than that the their them
+    then there these they this those through to under up use was we were what when where which
+    while who whose will with within would you your
+    """.split()
+)
+
+
+def normalise(text: str) -> str:
+    """Text as it is compared: one case, one kind of quote, dash and space."""
+    return " ".join(unicodedata.normalize("NFKC", text).translate(_QUOTES).casefold().split())
+
+
+def words(text: str) -> list[str]:
+    """Words and numbers of a text in order, in one case; a number keeps its marks ("4.5%")."""
+    return _WORD.findall(normalise(text))
+
+
+@lru_cache(maxsize=65_536)
+def stem(word: str) -> str:
+    """A word without its commonest English endings, so that "risks" meets "risk"."""
+    if len(word) < 5 or word[0].isdigit():
+        return word[:-1] if len(word) == 4 and word.endswith("s") else word
+    short = _SUFFIX.sub("", word)
+    return short if len(short) >= 3 else word
+
+
+@lru_cache(maxsize=16_384)
+def terms(text: str) -> tuple[str, ...]:
+    """The stems of a text's content words, in order, with repetitions."""
+    return tuple(stem(w) for w in words(text) if w not in STOPWORDS)
+
+
+def stands_in(phrase: str, normalised: str) -> bool:
+    """Whether a phrase, or one of its "|" alternatives, stands in a normalised text as words."""
+    return any(_phrase(p).search(normalised) for p in phrase.split("|") if p.strip())
+
+
+@lru_cache(maxsize=4_096)
+def _phrase(text: str) -> re.Pattern[str]:
+    # "5%" does not stand in "15%", nor "1.2" in "1.25" or "31.2"; a plural is the same word.
+    body = re.escape(normalise(text))
+    return re.compile(rf"(?<!\w)(?<!\d[.,]){body}(?:(?<=[a-z])e?s)?(?!\w)(?![.,]\d)")
+
+
+@lru_cache(maxsize=16_384)
+def sentences(text: str) -> tuple[str, ...]:
+    """The statements of a Markdown text: sentences, list items and table rows.
+
+    Headings and table rules are left out; a paragraph's lines are joined first.
+    """
+    found: list[str] = []
+    for block in _blocks(text):
+        start = 0
+        for end in _SENTENCE_END.finditer(block):
+            if _ABBREVIATION.search(block[start : end.start() + 1]):
+                continue
+            found.append(block[start : end.end()].strip())
+            start = end.end()
+        found.append(block[start:].strip())
+    return tuple(s for s in found if _WORD.search(s))
+
+
+def _blocks(text: str) -> list[str]:
+    """Paragraphs, list items and table rows, each on one line and without its Markdown marks."""
+    blocks: list[str] = []
+    lines: list[str] = []
+
+    def close() -> None:
+        if lines:
+            blocks.append(" ".join(lines))
+            lines.clear()
+
+    for raw in text.splitlines():
+        line = raw.strip().replace("**", "").replace("`", "")
+        if not line or _HEADING.match(line) or _TABLE_RULE.match(line):
+            close()
+        elif line.startswith("|"):
+            close()
+            blocks.append(" | ".join(cell.strip() for cell in line.strip("|").split("|")))
+        elif _LIST_ITEM.match(line) or line.startswith(">"):
+            close()
+            lines.append(_LIST_ITEM.sub("", line.lstrip("> ")))
+        else:
+            lines.append(line)
+    close()
+    return blocks
