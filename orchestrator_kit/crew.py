@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator_kit.answer import Failure, Report
@@ -125,7 +126,10 @@ class Crew:
 
         async def work() -> None:
             while (subtask := await board.next()) is not None:
-                board.close(subtask, await self.report(brief(subtask, board.received(subtask))))
+                ask = brief(subtask, board.received(subtask))
+                if plan.call is not None:  # the plan is a cause of all that is done for it
+                    ask = replace(ask, uses=(plan.call, *ask.uses))
+                board.close(subtask, await self.report(ask))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):

@@ -199,11 +199,9 @@ class _Series:
     ) -> None:
         if workers < 1:
             raise UsageError(f"workers is {workers}; at least 1 is needed")
-        missing = {s.model for s in task.specialists if s.model} - set(models or {})
-        if missing:
-            raise UsageError(
-                f"the roster names the model {min(missing)!r}; give it as models={{{min(missing)!r}: …}}"
-            )
+        for s in task.specialists:
+            if s.model and s.model not in (models or {}):
+                raise UsageError(f"{s.name} names the model {s.model!r}; give it under `models`")
         self.task = task
         self.patterns = list(
             dict.fromkeys(pattern_named(p) if isinstance(p, str) else p for p in patterns)

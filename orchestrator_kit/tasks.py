@@ -92,8 +92,8 @@ class Budget:
     """
 
     tokens: int | None = None
-    answer_tokens: int = 1_500
-    report_tokens: int = 600
+    answer_tokens: int = 2_400
+    report_tokens: int = 800
 
 
 GENERALIST = Specialist("generalist", "Reads everything and answers what was asked.")

@@ -1,0 +1,31 @@
+"""Models, one file each; all of them have the face of `base.Model`."""
+
+from __future__ import annotations
+
+from orchestrator_kit.errors import UnknownName, UsageError
+from orchestrator_kit.models.base import Model
+from orchestrator_kit.models.endpoint import EndpointModel
+from orchestrator_kit.models.local import LocalModel
+from orchestrator_kit.models.simulated import SimulatedModel
+
+__all__ = ["EndpointModel", "LocalModel", "Model", "SimulatedModel", "model_named"]
+
+
+def model_named(name: str, *, seed: int = 0, base_url: str | None = None) -> Model:
+    """The model that a short name stands for.
+
+    "simulated" or "simulated:PROFILE" (with `seed`), "local", or "endpoint:NAME" for any
+    OpenAI-compatible server (with `base_url`, or OPENAI_BASE_URL). UnknownName for anything else.
+    """
+    kind, _, rest = name.partition(":")
+    if kind == "simulated":
+        return SimulatedModel(seed, rest or "small")
+    if kind == "local" and not rest:
+        return LocalModel()
+    if kind == "endpoint":
+        if not rest:
+            raise UsageError("which model? write endpoint:NAME, for instance endpoint:gpt-4o-mini")
+        return EndpointModel(rest, base_url=base_url)
+    raise UnknownName.among(
+        "model", name, ["simulated", "simulated:large", "local", "endpoint:NAME"]
+    )

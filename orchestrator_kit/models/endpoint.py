@@ -290,16 +290,16 @@ class EndpointModel:
         with contextlib.suppress(ValueError, RecursionError):
             answer = json.loads(content)
         match answer:
-            case {"choices": [{"message": dict(message), **choice}, *_]}:
-                text: Any = message.get("content")
-                refusal, finish = message.get("refusal"), choice.get("finish_reason")
+            case {"choices": [{"message": dict(message), **choice}, *_]} if isinstance(
+                message.get("content"), str | None
+            ):
+                text: str | None = message.get("content")
             case {"error": {"code": int(status)}} if status >= 400:
                 raise self._failure(status, {}, content)
             case _:
-                text = ()
-        if not isinstance(text, str | None):
-            quote = self._quote(content.decode("utf-8", "replace"))
-            raise MalformedReply(f"{self.url} answered with no chat completion: {quote}")
+                quote = self._quote(content.decode("utf-8", "replace"))
+                raise MalformedReply(f"{self.url} answered with no chat completion: {quote}")
+        refusal, finish = message.get("refusal"), choice.get("finish_reason")
         if finish == "content_filter" or (refusal and not text):
             reason = self._quote(str(refusal or "content filter"))
             raise Refused(f"{self.name} declined to answer: {reason}")

