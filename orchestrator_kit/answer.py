@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from orchestrator_kit.text import normalise
+
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def merge(reports: Sequence[Report], count_tokens: Callable[[str], int], limit: 
                 continue
             finding = report.findings[rank]
             key = normalise(finding.text)
-            size = count_tokens(json.dumps(asdict(finding), ensure_ascii=False))
+            size = count_tokens(_as_json({"statement": finding.text, "sources": finding.sources}))
             if key not in seen and size <= room:
                 seen[key] = finding
                 room -= size

@@ -85,8 +85,9 @@ def compare(
     for row in found.rows:
         for failure in row.measures.failures:
             out.print(
-                f"  {row.pattern}: {failure['agent']}: {failure['kind']}: "
-                f"{escape(str(failure['message']))}"
+                f"  {row.pattern}: {failure['agent']}: {failure['kind']}: {failure['message']}",
+                markup=False,
+                soft_wrap=True,
             )
     _save_records(records, [row.run for row in found.rows])
     if json:

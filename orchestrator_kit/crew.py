@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator_kit.answer import Failure, Report
-from orchestrator_kit.errors import BudgetSpent, RunError
+from orchestrator_kit.errors import BudgetSpent, MalformedReply, RunError, TruncatedReply
 from orchestrator_kit.plan import Plan, Subtask, urgency
 from orchestrator_kit.record import (
     CallEnded,
@@ -28,7 +28,7 @@ from orchestrator_kit.record import (
 )
 
 if TYPE_CHECKING:
-    from orchestrator_kit.models.base import Model, Request
+    from orchestrator_kit.models.base import Model, Reply, Request
     from orchestrator_kit.roles.ask import Ask, Block
     from orchestrator_kit.tasks import Task
 
@@ -199,7 +199,7 @@ class Crew:
             self.note(
                 CallEnded(self.now, call, reply.text, reply.usage, reply.cost_usd, reply.finish)
             )
-            value = ask.parse(reply.text, call)
+            value = self._parsed(ask, reply, call)
         except asyncio.CancelledError:
             self.note(CallFailed(self.now, call, "cancelled", "cancelled before it ended"))
             raise
@@ -210,6 +210,15 @@ class Crew:
             self._reserved -= estimate
         self._take_note_of(ask, left_out)
         return value
+
+    @staticmethod
+    def _parsed(ask: Ask[T], reply: Reply, call: int) -> T:
+        try:
+            return ask.parse(reply.text, call)
+        except MalformedReply as e:
+            if reply.finish == "length":
+                raise TruncatedReply(f"cut off at the output limit; {e}") from None
+            raise
 
     def _reserve(self, ask: Ask[T], request: Request, model: Model) -> int:
         """Set aside the most that a call may use; BudgetSpent where it is not there."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -240,6 +239,9 @@ class Run:
         """done, failed or interrupted; a record that just stops was interrupted."""
         return self.ended.status if self.ended else "interrupted"
 
+    def __hash__(self) -> int:  # in keeping with equality, without reading all events
+        return hash((self.events[0], self.events[-1], len(self.events)))
+
     def __repr__(self) -> str:
         return f"Run({self.pattern}, {self.workers} workers, {self.status}, {self.answer!r})"
 
@@ -307,18 +309,13 @@ def from_json(line: str) -> Event:
 def write_atomic(path: str | Path, text: str) -> Path:
     """Write a whole file or nothing: a reader never sees half of it. RecordError says why not."""
     path = Path(path)
+    half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as e:
-        raise RecordError(f"{path}: cannot be written ({e.strerror})") from None
-    try:
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        half.write_text(text, "utf-8")
+        half.replace(path)
     except OSError as e:
         with suppress(OSError):
-            Path(name).unlink()
+            half.unlink()
         raise RecordError(f"{path}: cannot be written ({e.strerror})") from None
     return path

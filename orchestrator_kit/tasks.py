@@ -159,6 +159,9 @@ class Task:
                 return s
         raise UnknownName.among("specialist", name, [s.name for s in self.specialists])
 
+    def __hash__(self) -> int:  # in keeping with equality, without reading all documents
+        return hash((self.prompt, self.title, self.budget, len(self.documents)))
+
     def __repr__(self) -> str:
         return (
             f"Task({self.title or self.prompt[:40]!r}, {len(self.documents)} documents, "

@@ -33,6 +33,7 @@ STOPWORDS = frozenset(  # one string reads better than a hundred quoted words
 )
 
 
+@lru_cache(maxsize=32_768)
 def normalise(text: str) -> str:
     """Text as it is compared: one case, one kind of quote, dash and space."""
     return " ".join(unicodedata.normalize("NFKC", text).translate(_QUOTES).casefold().split())
@@ -60,14 +61,18 @@ def terms(text: str) -> tuple[str, ...]:
 
 def stands_in(phrase: str, normalised: str) -> bool:
     """Whether a phrase, or one of its "|" alternatives, stands in a normalised text as words."""
-    return any(_phrase(p).search(normalised) for p in phrase.split("|") if p.strip())
+    return any(p in normalised and whole.search(normalised) for p, whole in _alternatives(phrase))
 
 
 @lru_cache(maxsize=4_096)
-def _phrase(text: str) -> re.Pattern[str]:
-    # "5%" does not stand in "15%", nor "1.2" in "1.25" or "31.2"; a plural is the same word.
-    body = re.escape(normalise(text))
-    return re.compile(rf"(?<!\w)(?<!\d[.,]){body}(?:(?<=[a-z])e?s)?(?!\w)(?![.,]\d)")
+def _alternatives(phrase: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Each alternative as it is compared, with the pattern that finds it as whole words."""
+    found = []
+    for part in filter(None, map(normalise, phrase.split("|"))):
+        # "5%" does not stand in "15%", nor "1.2" in "1.25" or "31.2"; a plural is the same word.
+        body = rf"(?<!\w)(?<!\d[.,]){re.escape(part)}(?:(?<=[a-z])e?s)?(?!\w)(?![.,]\d)"
+        found.append((part, re.compile(body)))
+    return tuple(found)
 
 
 @lru_cache(maxsize=16_384)

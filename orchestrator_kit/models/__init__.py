@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from orchestrator_kit.errors import UnknownName, UsageError
 from orchestrator_kit.models.base import Model
-from orchestrator_kit.models.endpoint import EndpointModel
-from orchestrator_kit.models.local import LocalModel
 from orchestrator_kit.models.simulated import SimulatedModel
 
-__all__ = ["EndpointModel", "LocalModel", "Model", "SimulatedModel", "model_named"]
+__all__ = ["Model", "SimulatedModel", "model_named"]
 
 
 def model_named(name: str, *, seed: int = 0, base_url: str | None = None) -> Model:
@@ -21,10 +19,14 @@ def model_named(name: str, *, seed: int = 0, base_url: str | None = None) -> Mod
     if kind == "simulated":
         return SimulatedModel(seed, rest or "small")
     if kind == "local" and not rest:
+        from orchestrator_kit.models.local import LocalModel
+
         return LocalModel()
     if kind == "endpoint":
         if not rest:
             raise UsageError("which model? write endpoint:NAME, for instance endpoint:gpt-4o-mini")
+        from orchestrator_kit.models.endpoint import EndpointModel
+
         return EndpointModel(rest, base_url=base_url)
     raise UnknownName.among(
         "model", name, ["simulated", "simulated:large", "local", "endpoint:NAME"]

@@ -60,6 +60,9 @@ class Request:
     temperature: float = 0.0
     sample: int = 0
 
+    def __hash__(self) -> int:  # in keeping with equality; what is asked stands in the last one
+        return hash((self.messages[-1:], len(self.messages), self.format, self.sample))
+
     def __repr__(self) -> str:
         size = sum(len(m.content) for m in self.messages)
         form = self.format.name if self.format else "text"

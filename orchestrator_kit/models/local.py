@@ -11,21 +11,28 @@ import importlib.util
 import json
 import secrets
 import weakref
+from dataclasses import replace
 from functools import lru_cache
 from http.client import HTTPConnection
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from orchestrator_kit.errors import ConnectionLost, MissingExtra, UsageError
 
+from .base import Format, Reply, Request
 from .endpoint import EndpointModel
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 NAME = "SmolLM2-135M-Instruct"
 
 _LONGEST_WINDOW = 8192  # tokens; what the model was trained on
 _PROMPT_CACHE_MIB = 256
+_CHARACTERS_A_TOKEN = 2.5  # English has about 4; figures and JSON's marks have fewer
+_LONGEST_TEXT, _LONGEST_ITEM = 160, 400  # characters of one string, and of one object of a list
 
 
 class LocalModel(EndpointModel):
@@ -47,9 +54,9 @@ class LocalModel(EndpointModel):
     def __init__(
         self,
         parallel: int = 2,
-        window: int = 4096,
+        window: int = 2_048,
         *,
-        max_output_tokens: int = 1024,
+        max_output_tokens: int = 384,
         timeout_s: float = 300.0,
         max_retries: int = 1,
     ) -> None:
@@ -79,13 +86,25 @@ class LocalModel(EndpointModel):
     def __repr__(self) -> str:
         return f"LocalModel(parallel={self.parallel}, window={self.window})"
 
+    async def complete(self, request: Request) -> Reply:
+        """Answer one request; where it asks for JSON, the JSON is bound to end in time.
+
+        So small a model does not stop by itself: it fills every list and text that the schema
+        leaves open until its output limit cuts it.
+        """
+        if request.format:
+            output = min(request.max_output_tokens, self.max_output_tokens)
+            request = replace(request, format=_bounded_format(request.format, output))
+        return await super().complete(request)
+
     async def aclose(self) -> None:
         """Stop the server; the next request starts it again."""
         await super().aclose()
         self._running.clear()
 
-    async def _address(self) -> str:
-        return f"{self._start()}/v1"
+    async def _client(self) -> AsyncOpenAI:
+        self._start()
+        return await super()._client()
 
     def _start(self) -> str:
         """The address of the running server; starts it if need be."""
@@ -93,9 +112,9 @@ class LocalModel(EndpointModel):
             import xllamacpp
 
             self._running.append(xllamacpp.Server(self._settings(xllamacpp.CommonParams())))
-        address: str = self._running[0].listening_address
-        self.url = f"{address}/v1"
-        return address
+            self.url = f"{self._running[0].listening_address}/v1"
+            self._target = f"{self.url}/chat/completions"
+        return self.url
 
     def _settings(self, settings: Any) -> Any:
         assert self.parallel is not None
@@ -126,6 +145,46 @@ class LocalModel(EndpointModel):
             raise ConnectionLost(f"{self.url} could not count tokens: {error!r}") from error
         finally:
             connection.close()
+
+
+@lru_cache(maxsize=256)
+def _bounded_format(form: Format, tokens: int) -> Format:
+    return Format.of(form.name, _bounded(form.schema, int(tokens * _CHARACTERS_A_TOKEN)))
+
+
+def _bounded(schema: dict[str, Any], room: int) -> dict[str, Any]:
+    """The schema with limits, so that its longest JSON has about `room` characters."""
+    kind = schema.get("type")
+    if kind == "array":
+        item = _bounded(schema["items"], min(room, _LONGEST_ITEM))
+        most = max(1, room // (_longest(item) + 2))
+        return schema | {"items": item, "maxItems": min(most, schema.get("maxItems", most))}
+    if kind == "string" and "enum" not in schema:
+        return schema | {"maxLength": max(8, min(room, _LONGEST_TEXT))}
+    if kind != "object":
+        return schema
+    room -= sum(len(name) + 6 for name in schema["properties"])
+    open_ended = [v for v in schema["properties"].values() if v.get("type") == "array"]
+    bounded = {}
+    for name, part in schema["properties"].items():
+        if part not in open_ended:
+            bounded[name] = _bounded(part, room // 2)
+            room -= _longest(bounded[name])
+    for name, part in schema["properties"].items():
+        if part in open_ended:
+            bounded[name] = _bounded(part, max(room // len(open_ended), 1))
+    return schema | {"properties": {name: bounded[name] for name in schema["properties"]}}
+
+
+def _longest(schema: dict[str, Any]) -> int:
+    """Characters of the longest JSON that a bounded schema allows, near enough."""
+    if "enum" in schema:
+        return max(len(value) for value in schema["enum"]) + 2
+    if schema["type"] == "array":
+        return schema["maxItems"] * (_longest(schema["items"]) + 2) + 2
+    if schema["type"] == "object":
+        return sum(len(n) + 6 + _longest(v) for n, v in schema["properties"].items())
+    return int(schema.get("maxLength", 5)) + 2
 
 
 def _find_weights() -> Path:

@@ -22,6 +22,7 @@ from orchestrator_kit.ranking import Index, index, scores
 from orchestrator_kit.text import normalise, sentences, terms
 
 Count = Callable[[str], int]
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 _BLOCK = re.compile(r"<(\w+)((?:\s+\w+=(?:\"[^\"]*\"|'[^']*'))*)>\s*(.*?)\s*</\1>", re.DOTALL)
 _ATTRIBUTE = re.compile(r"(\w+)=(?:\"([^\"]*)\"|'([^']*)')")
@@ -182,8 +183,8 @@ class Page:
 
     def object(self, key: str, rows: Iterable[dict[str, Any]], rest: dict[str, Any]) -> str:
         """A JSON object with as many of the rows under `key` as the output limit allows."""
-        tail = "], " + json.dumps(rest, ensure_ascii=False)[1:] if rest else "]}"
-        written = (json.dumps(row, ensure_ascii=False) for row in rows)
+        tail = "], " + _as_json(rest)[1:] if rest else "]}"
+        written = map(_as_json, rows)
         head = f'{{"{key}": ['
         body = self.fitted(written, ", ", self.count(head + tail) + 2)
         return head + body + tail

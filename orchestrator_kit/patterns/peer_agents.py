@@ -18,8 +18,9 @@ async def peer_agents(crew: Crew, task: Task, *, rounds: int = 6) -> Answer:
     """In each round every agent takes a turn at once; all agree, or the rounds are over."""
     board = Board(task, crew)
     for _ in range(rounds):
+        before = board.moves
         await asyncio.gather(*[take_turn(crew, task, board, agent) for agent in board.agents])
-        if board.agreed:
+        if board.agreed or board.moves == before:  # silence is agreement too
             break
     return merge(board.posts, crew.count_tokens, task.budget.answer_tokens)
 
@@ -54,6 +55,7 @@ class Board:
     posts: list[Report] = field(default_factory=list)
     done: set[str] = field(default_factory=set)
     turns: list[int] = field(default_factory=list)  # the calls that made the board what it is
+    moves: int = 0  # posts, claims and handovers so far
 
     def __post_init__(self) -> None:
         """Every specialist is an agent; more workers than specialists make namesakes."""
@@ -97,4 +99,5 @@ class Board:
         self.held[agent] = []
 
     def _note(self, turn: peer.Turn, what: str, items: list[str]) -> None:
+        self.moves += what != "claim_lost"
         self.crew.note(Posted(self.crew.now, turn.call, turn.agent, what, tuple(items)))

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from html import escape
 from typing import Generic, TypeVar
-from xml.sax.saxutils import quoteattr
 
 from orchestrator_kit.answer import Report, Statement
 from orchestrator_kit.errors import ContextOverflow
@@ -28,6 +28,7 @@ SYSTEM = (
     "are given and nothing else. Every statement is one plain sentence that the material bears "
     "out, with its figures, and names the id of the section it comes from."
 )
+_SYSTEM = Message("system", SYSTEM)
 SLACK = 0.02  # share of a window kept free, for tokenizers count a little differently
 
 # The marks that only we may write. In any other text their "<" is escaped, so that a document or
@@ -54,14 +55,24 @@ class Block:
     about: str = ""  # a section's title, or a report's author
 
     def __str__(self) -> str:
+        return self.message.content
+
+    @property
+    def message(self) -> Message:
+        """The block as a message of its own, so that what prompts share is one object."""
         return _render(self.tag, self.id, self.about, self.text)
 
 
 @lru_cache(maxsize=16_384)
-def _render(tag: str, id: str, about: str, text: str) -> str:  # noqa: A002 - the mark's own word
+def _render(tag: str, id: str, about: str, text: str) -> Message:  # noqa: A002 - the mark's word
     name = {"section": "title", "outline": "title", "open": "title"}.get(tag, "from")
-    attribute = f" {name}={quoteattr(data(about))}" if about else ""
-    return f"<{tag} id={quoteattr(data(id))}{attribute}>\n{data(text)}\n</{tag}>"
+    more = f" {name}={attribute(about)}" if about else ""
+    return Message("user", f"<{tag} id={attribute(id)}{more}>\n{data(text)}\n</{tag}>")
+
+
+def attribute(text: str) -> str:
+    """A text as a mark's quoted attribute."""
+    return '"' + " ".join(escape(text).split()) + '"'
 
 
 def section_blocks(sections: Sequence[Section]) -> tuple[Block, ...]:
@@ -116,8 +127,8 @@ class Ask(Generic[T_co]):
         kept = self._fitting(model, room)
         request = Request(
             messages=(
-                Message("system", SYSTEM),
-                *[Message("user", str(b)) for b in kept],
+                _SYSTEM,
+                *[b.message for b in kept],
                 Message("user", self.brief),
             ),
             format=self.format,

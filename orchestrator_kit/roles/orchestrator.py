@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from orchestrator_kit.models.base import Format
 from orchestrator_kit.plan import Plan, Subtask
-from orchestrator_kit.roles.ask import Ask, Block, data
+from orchestrator_kit.roles.ask import Ask, Block, attribute, data
 from orchestrator_kit.roles.replies import (
     STRING,
     form,
@@ -48,9 +48,9 @@ def plan(
     lines.append(
         "Split the task into subtasks. Choose as many specialists as it needs, no more; give each "
         "an instruction of its own and the ids of the sections to read, so that no two do the "
-        f"same work, and leave no section out that may matter; at most {limit} subtasks. Where one builds on another's report, name the "
-        "other's id under needs. Say in one sentence why. Reply as "
-        '{"why": "…", "subtasks": [{"id": "s1", "specialist": "…", "instruction": "…", '
+        f"same work and nothing is left out that may matter; at most {limit} subtasks. Where one "
+        "builds on another's report, name the other's id under needs. Say in one sentence why. "
+        'Reply as {"why": "…", "subtasks": [{"id": "s1", "specialist": "…", "instruction": "…", '
         '"sections": ["…"], "needs": []}]}'
     )
     lines += [f"<complaint>{data(c)}</complaint>" for c in complaints]
@@ -77,8 +77,8 @@ def outline(sections: Sequence[Section], tag: str = "outline") -> tuple[Block, .
 
 def roster_entry(specialist: Specialist) -> str:
     """A specialist as one who can be chosen."""
-    name, expertise = data(specialist.name), data(specialist.expertise)
-    return f'<specialist name="{name}">{expertise}</specialist>'
+    name, expertise = attribute(specialist.name), data(specialist.expertise)
+    return f"<specialist name={name}>{expertise}</specialist>"
 
 
 def _read(text: str, call: int) -> Plan:

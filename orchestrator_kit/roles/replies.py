@@ -33,9 +33,16 @@ def list_of(**properties: Any) -> dict[str, Any]:
     return {"type": "array", "items": form(**properties)}
 
 
+def one_line(text: str) -> str:
+    """A text without line breaks and control characters."""
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(text.split())
+
+
 def quote(text: str) -> str:
     """The beginning of a reply, on one line, for an error message."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[:200]).split())
+    line = one_line(text[:200])
     return repr(line[:80] + "…" if len(line) > 80 else line)
 
 
@@ -60,7 +67,7 @@ def read_text(found: dict[str, Any], key: str, *, default: str | None = None) ->
         raise MalformedReply(f"{key!r} should be a text: {quote(repr(found))}")
     if len(value) > LONGEST:
         raise MalformedReply(f"{key!r} is {len(value):,} characters long: {quote(value)}")
-    return " ".join("".join(c if c.isprintable() else " " for c in value).split())
+    return one_line(value)
 
 
 def read_texts(found: dict[str, Any], key: str) -> tuple[str, ...]:

@@ -1,0 +1,243 @@
+"""Interactive views of runs, on ipywidgets. Pictures are SVG text, so they follow a slider.
+
+Needs neither threads nor matplotlib. Whatever comes from a model or a task is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from orchestrator_kit import experiments, svg, tables
+from orchestrator_kit.errors import KitError, MissingExtra, RunInterrupted, UsageError
+from orchestrator_kit.metrics import calls, critical_path, measure
+from orchestrator_kit.models.base import Model
+from orchestrator_kit.models.simulated import SimulatedModel
+from orchestrator_kit.patterns import PATTERNS, pattern_named
+from orchestrator_kit.record import Run
+from orchestrator_kit.scoring import score
+from orchestrator_kit.tasks import Task
+
+try:
+    import ipywidgets  # type: ignore[import-untyped]
+except ModuleNotFoundError as e:  # pragma: no cover - tested in a process of its own
+    raise MissingExtra(
+        "widgets need ipywidgets; install it with: pip install 'orchestrator-kit[notebook]'"
+    ) from e
+
+
+def worker_slider(
+    task: Task,
+    pattern: str = "orchestrator_worker",
+    *,
+    model: Model | None = None,
+    most: int = 16,
+) -> WorkerSlider:
+    """A slider for the number of workers, with the Gantt and the figures that it leads to.
+
+    On a simulated model the picture follows the slider. A model on the wall clock takes time and
+    may cost money: there a run is made when the button is pressed, and not before.
+    """
+    if most < 1:
+        raise UsageError(f"most is {most}; at least 1 worker is needed")
+    pattern_named(pattern)
+    return WorkerSlider(task, pattern, model or SimulatedModel(), most)
+
+
+class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
+    """What `worker_slider` shows. `run` is the run in the picture, None before the first."""
+
+    def __init__(self, task: Task, pattern: str, model: Model, most: int) -> None:
+        self.task = task
+        self.model = model
+        self.run: Run | None = None
+        self._runs: dict[tuple[str, int], Run] = {}
+        self.workers = ipywidgets.IntSlider(
+            value=min(experiments.WORKERS, most),
+            min=1,
+            max=most,
+            description="workers",
+            tooltip="How many workers may be busy at the same time",
+        )
+        self.pattern = ipywidgets.Dropdown(
+            options=list(dict.fromkeys((*PATTERNS, pattern))),
+            value=pattern,
+            description="pattern",
+            tooltip="Which pattern coordinates them",
+        )
+        self.button = ipywidgets.Button(
+            description="Run", tooltip="Make a run with these settings", button_style="primary"
+        )
+        self.figures = ipywidgets.HTML()
+        self.gantt = ipywidgets.HTML()
+        self.curve = ipywidgets.HTML()
+        self.table = ipywidgets.HTML()
+        controls = [self.workers, self.pattern, *([] if model.virtual else [self.button])]
+        super().__init__(
+            children=[
+                ipywidgets.HBox(controls, layout=ipywidgets.Layout(flex_flow="row wrap")),
+                self.figures,
+                self.gantt,
+                self.curve,
+                ipywidgets.Accordion(
+                    [self.table], titles=("The same calls as a table",), selected_index=None
+                ),
+            ]
+        )
+        if model.virtual:
+            self.workers.observe(self._moved, "value")
+            self.pattern.observe(self._moved, "value")
+            self._moved(None)
+        else:
+            self.button.on_click(self._pressed)
+            self.figures.value = _status(
+                f"{model.name} is no simulation: a run takes its time and may cost money. "
+                "Choose, then press Run."
+            )
+
+    def __repr__(self) -> str:
+        settings = f"{self.pattern.value}, {_count(self.workers.value)}"
+        return f"WorkerSlider({settings}: {_words(self.run) if self.run else 'no run yet'})"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        """The widget, and in words what it shows, for pages that cannot run it."""
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        return bundle | {"text/plain": repr(self)}
+
+    def _moved(self, change: object) -> None:
+        """Follow the slider: a simulated run takes milliseconds."""
+        try:
+            for n in range(1, self.workers.max + 1):
+                self._make(self.pattern.value, n)
+        except KitError as e:
+            self._failed(e)
+        else:
+            self._show(self.pattern.value, self.workers.value)
+
+    def _pressed(self, button: object) -> None:
+        """Make one run on a model that takes real time; the button waits for it."""
+        self.button.disabled = True
+        self.figures.value = _status("Running…")
+        pattern, workers = self.pattern.value, self.workers.value
+        self._runs.pop((pattern, workers), None)
+        try:
+            self._make(pattern, workers)
+        except KitError as e:
+            self._failed(e)
+        except RunInterrupted:
+            self.figures.value = _status("Interrupted; nothing more is spent.")
+        else:
+            self._show(pattern, workers)
+        finally:
+            self.button.disabled = False
+
+    def _make(self, pattern: str, workers: int) -> None:
+        key = (pattern, workers)
+        if key not in self._runs:
+            self._runs[key] = experiments.run(self.task, pattern, self.model, workers=workers)
+
+    def _show(self, pattern: str, workers: int) -> None:
+        self.run = run = self._runs[pattern, workers]
+        recall = score(self.task, run.answer).recall
+        self.figures.value = _status(f"{_words(run)}, recall {tables.percent(recall)}.")
+        self.gantt.value = svg.gantt(run)
+        made = {n: r for (name, n), r in sorted(self._runs.items()) if name == pattern}
+        self.curve.value = _curve(made, workers, self.workers.max)
+        self.table.value = tables.as_html(*_table(run))
+
+    def _failed(self, error: KitError) -> None:
+        self.run = None
+        self.figures.value = f'<p role="alert"><strong>No run:</strong> {escape(str(error))}</p>'
+        self.gantt.value = self.curve.value = self.table.value = ""
+
+
+def _status(text: str) -> str:
+    """A line that screen readers say when it changes."""
+    return f'<p role="status" aria-live="polite">{escape(text)}</p>'
+
+
+def _count(workers: int) -> str:
+    return f"{workers} worker{'s' if workers > 1 else ''}"
+
+
+def _words(run: Run) -> str:
+    m = measure(run)
+    took, path = tables.seconds(m.latency_s), tables.seconds(m.critical_path_s)
+    failed = f", {len(m.failures)} calls failed" if m.failures else ""
+    ended = "" if run.status == "done" else f", the run {run.status}"
+    return (
+        f"{m.tokens:,} tokens, cost {tables.money(m.cost_usd)}, "
+        f"latency {took}, critical path {path}, "
+        f"speedup {m.speedup:.2f}{failed}{ended}"
+    )
+
+
+def _table(run: Run) -> tuple[tables.Columns, tables.Rows]:
+    """The bars of the Gantt as rows."""
+    path = {c.id for c in critical_path(run)}
+    return ["who", "lane", "from", "to", "tokens", "critical path", "failed"], [
+        [
+            c.agent,
+            f"worker {c.worker}" if c.worker else "orchestrator",
+            tables.seconds(c.started),
+            tables.seconds(c.ended),
+            f"{c.usage.total:,}" if c.usage else tables.NONE,
+            "yes" if c.id in path else "",
+            c.failure or "",
+        ]
+        for c in calls(run)
+    ]
+
+
+def _curve(runs: Mapping[int, Run], workers: int, most: int) -> str:
+    """Latency against workers as SVG; the chosen point is large, the critical path dashed."""
+    width, height, left, bottom, top = 820, 196, 150, 44, 24
+    took = {n: measure(r).latency_s for n, r in runs.items()}
+    bound = {n: measure(r).critical_path_s for n, r in runs.items()}
+    full = max(*took.values(), 1e-9)
+    deep = height - bottom - top
+
+    def x(n: int) -> float:
+        return left + (width - left - 60) * (n - 1) / max(most - 1, 1)
+
+    def y(s: float) -> float:
+        return top + deep * (1 - s / full)
+
+    def line(values: Mapping[int, float], style: str) -> str:
+        points = " ".join(f"{x(n):.1f},{y(s):.1f}" for n, s in values.items())
+        return f'<polyline points="{points}" fill="none" {style}/>'
+
+    def text(at: float, down: float, words: str, anchor: str = "middle") -> str:
+        return (
+            f'<text x="{at:.1f}" y="{down:.1f}" text-anchor="{anchor}" font-size="11" '
+            f'fill="currentColor">{escape(words)}</text>'
+        )
+
+    parts = [
+        f'<path d="M{left - 12} {top}V{top + deep + 8}H{width - 48}" fill="none" '
+        'stroke="currentColor"/>',
+        line(bound, f'stroke="{svg.FAILED}" stroke-width="3" stroke-dasharray="7 5"'),
+        line(took, 'stroke="currentColor" stroke-width="1.2"'),
+        text(left - 18, top + 4, f"{full:.0f} s", "end"),
+        text(left - 18, top + deep + 4, "0 s", "end"),
+        text(left - 12, 12, "latency (line) and critical path (dashed), in seconds", "start"),
+        text((left + width) / 2, height - 4, "workers"),
+    ]
+    for n, seconds in took.items():
+        chosen = n == workers
+        parts.append(
+            f'<circle cx="{x(n):.1f}" cy="{y(seconds):.1f}" r="{7 if chosen else 3}" '
+            f'fill="{svg.FAILED if chosen else svg.COLOURS["orchestrator"]}">'
+            f"<title>{_count(n)}: {tables.seconds(seconds)}</title></circle>"
+        )
+        parts.append(text(x(n), top + deep + 22, str(n)))
+    parts.append(
+        text(x(workers) + 10, y(took[workers]) - 8, tables.seconds(took[workers]), "start")
+    )
+    each = "; ".join(f"{_count(n)} {tables.seconds(s)}" for n, s in took.items())
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" role="img" font-family="sans-serif" style="max-width:100%">'
+        f"<title>Latency against workers</title><desc>{escape(each)}</desc>{''.join(parts)}</svg>"
+    )
