@@ -17,12 +17,12 @@ from orchestrator_kit.record import write_atomic
 
 Notebook = dict[str, Any]
 
-STUB = "...  # your code here"
+STUB = "# your code here"
 TEXT_STUB = "*Your answer here.*"
 CELL_SECONDS = 60
 _METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
+    "language_info": {"file_extension": ".py", "name": "python", "pygments_lexer": "ipython3"},
 }
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -70,7 +70,7 @@ def execute(path: Path, *, seconds: float = CELL_SECONDS) -> Path:
             "running notebooks needs JupyterLab; install it with: "
             "pip install 'orchestrator-kit[notebook]'"
         ) from e
-    notebook = nbformat.from_dict(read(path))  # type: ignore[no-untyped-call]
+    notebook = nbformat.from_dict(_joined(read(path)))  # type: ignore[no-untyped-call]
     NotebookClient(
         notebook,
         timeout=seconds,
@@ -86,8 +86,8 @@ def read(path: Path) -> Notebook:
     """A notebook as plain data; TaskError where it is none."""
     try:
         notebook: Notebook = json.loads(path.read_text("utf-8"))
-        notebook["cells"]  # noqa: B018 - what every notebook has
-    except (OSError, ValueError, KeyError, TypeError) as e:
+        notebook["cells"][0]["cell_type"]
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as e:
         raise TaskError(f"{path}: cannot be read as a notebook ({e})") from None
     return notebook
 
@@ -117,7 +117,7 @@ def _learners(path: Path) -> Notebook:
             "building exercises needs nbgrader; install it with: pip install nbgrader"
         ) from e
     config = Config({"ClearSolutions": {"code_stub": {"python": STUB}, "text_stub": TEXT_STUB}})
-    notebook = nbformat.from_dict(read(path))  # type: ignore[no-untyped-call]
+    notebook = nbformat.from_dict(_joined(read(path)))  # type: ignore[no-untyped-call]
     for step in (ClearSolutions, ClearHiddenTests, ClearOutput):
         try:
             notebook, _ = step(config=config).preprocess(notebook, {})
@@ -148,6 +148,12 @@ def _settled(notebook: Notebook) -> Notebook:
         for output in cell.get("outputs", ()):
             output.get("data", {}).pop(_WIDGET, None)
     return settled
+
+
+def _joined(notebook: Notebook) -> Notebook:
+    """The notebook with every text as one string, as Jupyter's libraries expect it."""
+    cells = [cell | {"source": source(cell)} for cell in notebook["cells"]]
+    return notebook | {"cells": [c | ({"outputs": []} if "outputs" in c else {}) for c in cells]}
 
 
 def _text(notebook: Notebook) -> str:

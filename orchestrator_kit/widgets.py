@@ -232,9 +232,7 @@ def _curve(runs: Mapping[int, Run], workers: int, most: int) -> str:
             f"<title>{_count(n)}: {tables.seconds(seconds)}</title></circle>"
         )
         parts.append(text(x(n), top + deep + 22, str(n)))
-    parts.append(
-        text(x(workers) + 10, y(took[workers]) - 8, tables.seconds(took[workers]), "start")
-    )
+    parts.append(text(width - 48, 12, f"{_count(workers)}: {tables.seconds(took[workers])}", "end"))
     each = "; ".join(f"{_count(n)} {tables.seconds(s)}" for n, s in took.items())
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '

@@ -46,7 +46,8 @@ class Asked:
 class Answer:
     """What the server does with one request, after `delay_s` seconds.
 
-    `ending` says how far it comes: "whole"; "half" sends half the body and
+    With `together` it first waits until so many requests are in the server at
+    once. `ending` says how far it comes: "whole"; "half" sends half the body and
     closes; "drop" closes without a word; "stall" never answers; "stall halfway"
     sends half the body and then nothing more.
     """
@@ -56,6 +57,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     ending: Ending = "whole"
+    together: int = 1
 
 
 Entry = Answer | Callable[[Asked], Answer]
@@ -71,6 +73,7 @@ def says(
     refusal: str | None = None,
     delay_s: float = 0.0,
     ending: Ending = "whole",
+    together: int = 1,
 ) -> Callable[[Asked], Answer]:
     """A completion. `usage` None leaves it out, anything else is sent as it is.
 
@@ -100,7 +103,7 @@ def says(
             }
         elif usage is not None:
             body["usage"] = usage
-        return sends(body, delay_s=delay_s, ending=ending)(asked)
+        return sends(body, delay_s=delay_s, ending=ending, together=together)(asked)
 
     return answer
 
@@ -112,13 +115,15 @@ def sends(
     headers: Mapping[str, str] | None = None,
     delay_s: float = 0.0,
     ending: Ending = "whole",
+    together: int = 1,
 ) -> Callable[[Asked], Answer]:
     """Any body: text as HTML, anything else as JSON."""
     if isinstance(body, str):
         content, kind = body.encode(), "text/html; charset=utf-8"
     else:
         content, kind = json.dumps(body).encode(), "application/json"
-    answer = Answer(content, status, {"content-type": kind, **(headers or {})}, delay_s, ending)
+    names = {"content-type": kind, **(headers or {})}
+    answer = Answer(content, status, names, delay_s, ending, together)
     return lambda asked: answer
 
 
@@ -183,6 +188,7 @@ class ChatServer:
         self.most_at_once = 0
         self.url = ""
         self._inside = 0
+        self._barriers: dict[int, asyncio.Barrier] = {}
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._ready = threading.Event()
@@ -241,6 +247,9 @@ class ChatServer:
             self._inside -= 1
 
     async def _give(self, answer: Answer, request: web.BaseRequest) -> web.StreamResponse:
+        if answer.together > 1:
+            size = answer.together
+            await self._barriers.setdefault(size, asyncio.Barrier(size)).wait()
         if answer.delay_s:
             await asyncio.sleep(answer.delay_s)
         if answer.ending == "whole":

@@ -10,17 +10,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from servers import (
-    ChatServer,
-    Entry,
-    drops,
-    echoes_authorization,
-    fails,
-    picky,
-    says,
-    sends,
-    stalls,
-)
 
 from orchestrator_kit.errors import (
     ConnectionLost,
@@ -39,6 +28,17 @@ from orchestrator_kit.models import endpoint
 from orchestrator_kit.models.base import Format, Message, Model, Reply, Request, Usage
 from orchestrator_kit.models.endpoint import EndpointModel
 from orchestrator_kit.models.prices import Price
+from tests.servers import (
+    ChatServer,
+    Entry,
+    drops,
+    echoes_authorization,
+    fails,
+    picky,
+    says,
+    sends,
+    stalls,
+)
 
 KEY = "sk-test-1234567890"
 ASK = Request((Message("system", "Be brief."), Message("user", "What is two and two?")))
@@ -247,7 +247,7 @@ def test_tokens_spent_on_hidden_thinking_are_believed(serve: Serve) -> None:
 def test_each_failure_has_its_type(serve: Serve, entry: Entry, kind: type[ModelError]) -> None:
     server = serve(entry)
     with pytest.raises(kind) as caught:
-        ask(server, max_retries=0, timeout_s=0.2)
+        ask(server, max_retries=0, timeout_s=0.2 if kind is ModelTimeout else 5.0)
     assert type(caught.value) is kind
     assert len(server.asked) == 1
 
@@ -525,7 +525,7 @@ def test_cancelling_one_call_leaves_the_others_alone(serve: Serve) -> None:
 
 
 def test_256_calls_are_in_flight_together(serve: Serve) -> None:
-    server = serve(says("four", delay_s=0.5))
+    server = serve(says("four", together=256))
     model = EndpointModel("m", server.url, max_retries=0)
 
     async def main() -> list[Reply]:

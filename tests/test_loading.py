@@ -462,14 +462,13 @@ _LINES = st.lists(
 
 
 def is_heading(line: str) -> bool:
-    """A line of one to six number signs, a space and a title."""
-    signs, _, title = line.strip().partition(" ")
-    return signs in {"#" * n for n in range(1, 7)} and bool(title.strip())
+    """One to six number signs, white space and a title."""
+    parts = line.split(maxsplit=1)
+    return len(parts) == 2 and parts[0] in {"#" * n for n in range(1, 7)}
 
 
 @given(st.one_of(_LINES, st.text()))
 def test_any_text_split_into_sections_keeps_every_word_in_order(text: str) -> None:
-    text = text.replace("#\t", "#").replace("# \t", "#")  # only a plain space makes a heading here
     sections = Document("d.md", text).sections
     body = [w for line in text.splitlines() if not is_heading(line) for w in line.split()]
     if not body:
@@ -482,7 +481,7 @@ def test_any_text_split_into_sections_keeps_every_word_in_order(text: str) -> No
 def test_sections_are_numbered_and_titled_by_the_headings_above_them(text: str) -> None:
     sections = Document("dir/d.md", text).sections
     assert [s.id for s in sections] == [f"d#{n}" for n in range(1, len(sections) + 1)]
-    titles = {line.strip().split(None, 1)[1] for line in text.splitlines() if is_heading(line)}
+    titles = {line.split(maxsplit=1)[1].strip() for line in text.splitlines() if is_heading(line)}
     assert {s.title for s in sections} <= titles | {"d"}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import secrets
 import weakref
 from dataclasses import replace
@@ -127,6 +128,10 @@ class LocalModel(EndpointModel):
         settings.api_keys = [self._token]
         # A connection keeps its thread: one for each waiting request, too.
         settings.n_threads_http = self.parallel + 32
+        # llama.cpp's threads wait for each other by spinning: with as many as there are
+        # cores, anything else that runs makes it many times slower.
+        threads = max(1, (os.cpu_count() or 2) - 1)
+        settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads
         settings.cache_ram_mib = _PROMPT_CACHE_MIB
         settings.endpoint_slots = settings.ui = False
         settings.verbosity = -1
@@ -160,7 +165,8 @@ def _bounded(schema: dict[str, Any], room: int) -> dict[str, Any]:
         most = max(1, room // (_longest(item) + 2))
         return schema | {"items": item, "maxItems": min(most, schema.get("maxItems", most))}
     if kind == "string" and "enum" not in schema:
-        return schema | {"maxLength": max(8, min(room, _LONGEST_TEXT))}
+        most = max(8, min(room, _LONGEST_TEXT))
+        return schema | {"maxLength": min(most, schema.get("maxLength", most))}
     if kind != "object":
         return schema
     room -= sum(len(name) + 6 for name in schema["properties"])
@@ -181,7 +187,7 @@ def _longest(schema: dict[str, Any]) -> int:
     if "enum" in schema:
         return max(len(value) for value in schema["enum"]) + 2
     if schema["type"] == "array":
-        return schema["maxItems"] * (_longest(schema["items"]) + 2) + 2
+        return int(schema["maxItems"]) * (_longest(schema["items"]) + 2) + 2
     if schema["type"] == "object":
         return sum(len(n) + 6 + _longest(v) for n, v in schema["properties"].items())
     return int(schema.get("maxLength", 5)) + 2

@@ -1,0 +1,224 @@
+"""An answer held against gold facts and against the documents."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator_kit.answer import Answer, Statement
+from orchestrator_kit.scoring import needs_several, says, score, stands
+from orchestrator_kit.tasks import Document, Fact, Task
+from orchestrator_kit.text import normalise, sentences
+
+HULL = Document(
+    "hull.md",
+    "The surveyor hauled the ferry out in March. The hull has lost 31 per cent of its plating. "
+    "Corrosion is worst around the stern tube.",
+)
+LOAN = Document(
+    "loan.md",
+    "The loan of EUR 640,000 falls due on 30 April 2027. The bank may call it in earlier. "
+    "The line lost EUR 1.2 million in 2025, before any subsidy.",
+)
+PLATING = Fact("plating", ("31 per cent|31%", "plating"), "shipwright")
+DUE = Fact("due", ("EUR 640,000|€640,000", "30 April 2027"), "bookkeeper")
+LOSS = Fact("loss", ("1.2 million",), "bookkeeper")
+BOTH = Fact("both", ("plating", "EUR 640,000"), "assessor")
+TASK = Task("What is wrong?", (HULL, LOAN), facts=(PLATING, DUE, LOSS, BOTH))
+
+
+def answer(*texts: str) -> Answer:
+    return Answer(tuple(map(Statement, texts)))
+
+
+# ---- recall ----
+
+
+def test_a_fact_of_one_document_needs_all_its_phrases_in_one_statement() -> None:
+    whole = score(TASK, answer("It has lost 31% of the plating."))
+    assert whole.found == (PLATING,)
+    spread = score(TASK, answer("It has lost 31%.", "The plating is thin."))
+    assert spread.found == ()
+    assert spread.missed == TASK.facts
+
+
+def test_a_fact_of_two_documents_may_be_spread_over_statements() -> None:
+    assert needs_several(TASK, BOTH)
+    assert not needs_several(TASK, DUE)
+    assert BOTH in score(TASK, answer("The plating is thin.", "It owes EUR 640,000.")).found
+    assert BOTH in score(TASK, answer("The plating is thin and it owes EUR 640,000.")).found
+    assert BOTH not in score(TASK, answer("The plating is thin.")).found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The loan of €640,000 is due on 30 April 2027.",
+        "On 30 APRIL 2027 it must repay EUR\u00a0640,000!",
+        "30 April 2027: EUR 640,000",
+    ],
+)
+def test_a_fact_is_found_in_other_words_around_its_phrases(text: str) -> None:
+    assert DUE in score(TASK, answer(text)).found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The loan of EUR 640,000 is due on 30 April 2028.",
+        "The loan of EUR 1,640,000 is due on 30 April 2027.",
+        "The loan of EUR 640,0000 is due on 30 April 2027.",
+        "The loan of EUR 640,000.50 is due on 30 April 2027.",
+        "The loan is due on 30 April 2027.",
+        "The loan of EUR 640,000 is due on 130 April 2027.",
+    ],
+)
+def test_another_figure_is_not_the_fact(text: str) -> None:
+    assert DUE not in score(TASK, answer(text)).found
+
+
+def test_recall_is_the_share_of_facts_and_is_told_for_each_specialist() -> None:
+    result = score(TASK, answer("It lost EUR 1.2 million in 2025.", "31 per cent of its plating."))
+    assert result.recall == 0.5
+    assert result.found == (PLATING, LOSS)
+    assert result.missed == (DUE, BOTH)
+    assert result.by_specialist == {"shipwright": 1.0, "bookkeeper": 0.5, "assessor": 0.0}
+
+
+def test_a_fact_of_no_specialist_counts_for_none() -> None:
+    task = Task("p", (HULL,), facts=(Fact("plating", ("plating",)),))
+    result = score(task, answer("The plating is thin."))
+    assert (result.recall, result.by_specialist) == (1.0, {})
+
+
+def test_gaps_say_no_fact() -> None:
+    declared = Answer(gaps=("The loan of EUR 640,000 falls due on 30 April 2027.",))
+    assert score(TASK, declared).recall == 0.0
+
+
+def test_says_takes_any_number_of_statements() -> None:
+    assert not says([], LOSS)
+    assert not says([], BOTH, across=True)
+    assert says([normalise("lost 1.2 MILLION")], LOSS)
+
+
+@given(st.lists(st.sampled_from([*sentences(HULL.text), *sentences(LOAN.text), "No.", "Tide."])))
+def test_saying_more_never_lowers_recall(texts: list[str]) -> None:
+    found: tuple[Fact, ...] = ()
+    for n in range(len(texts) + 1):
+        result = score(TASK, answer(*texts[:n]))
+        assert set(found) <= set(result.found)
+        assert {*result.found, *result.missed} == set(TASK.facts)
+        assert result.recall == len(result.found) / 4
+        found = result.found
+
+
+@given(st.permutations([*sentences(HULL.text), *sentences(LOAN.text)]))
+def test_the_order_of_the_statements_changes_no_score(texts: list[str]) -> None:
+    result = score(TASK, answer(*texts))
+    assert (result.recall, result.groundedness) == (1.0, 1.0)
+
+
+# ---- groundedness ----
+
+
+@pytest.mark.parametrize("document", [HULL, LOAN])
+def test_every_sentence_of_a_document_stands_in_it(document: Document) -> None:
+    for sentence in sentences(document.text):
+        assert stands(sentence, (document,))
+        assert stands(sentence.upper(), (HULL, LOAN))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the hull has lost 31 per cent",
+        "Its hull lost 31 per cent of the plating.",
+        "31 per cent of the plating of the hull is lost, the surveyor says",
+        "The loan of EUR 640,000 is due on 30 April 2027, and the bank may call it in.",
+        "The line lost EUR 1.2 million in 2025.",
+        "In 2025, before any subsidy, the line lost a full EUR 1.2 million.",
+    ],
+)
+def test_a_paraphrase_with_the_figures_and_most_of_the_words_is_grounded(text: str) -> None:
+    assert stands(text, TASK.documents)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # a figure was changed, or taken from elsewhere
+        "The hull has lost 32 per cent of its plating.",
+        "The hull has lost 31.5 per cent of its plating.",
+        "The hull has lost 3 per cent of its plating.",
+        "The loan of EUR 640,000 falls due on 30 April 2028.",
+        "The loan of EUR 64,000 falls due on 30 April 2027.",
+        "The hull has lost 31 per cent of its plating since 2025.",
+        # invented
+        "The captain was drunk.",
+        "The ferry will sink within a year.",
+        "Grösse der Fähre: unbekannt",
+        "Паром утонул.",
+        # words of the documents, from far apart
+        "The surveyor says that the bank lost the ferry in the stern tube before any subsidy.",
+        # nothing at all
+        "",
+        "…!?",
+        " \n",
+    ],
+)
+def test_what_the_documents_do_not_bear_out_is_not_grounded(text: str) -> None:
+    assert not stands(text, TASK.documents)
+
+
+@given(st.integers(0, 999_999))
+def test_a_changed_figure_is_never_grounded(figure: int) -> None:
+    text = f"The loan of EUR {figure:,} falls due on 30 April 2027."
+    assert stands(text, TASK.documents) == (figure in (30, 640_000, 2027))
+
+
+@given(st.text("äöüßçñ", min_size=1))
+def test_words_that_stand_nowhere_are_never_grounded(text: str) -> None:
+    assert not stands(text, TASK.documents)
+
+
+def test_groundedness_is_the_share_of_statements_and_names_the_others() -> None:
+    result = score(TASK, answer("The bank may call it in earlier.", "The captain was drunk."))
+    assert result.groundedness == 0.5
+    assert result.ungrounded == (Statement("The captain was drunk."),)
+
+
+def test_sources_do_not_ground_what_is_invented() -> None:
+    result = score(TASK, Answer((Statement("The captain was drunk.", ("hull#1",)),)))
+    assert result.groundedness == 0.0
+
+
+# ---- where there is nothing to measure ----
+
+
+def test_without_gold_facts_there_is_no_recall() -> None:
+    task = Task("p", (HULL,))
+    result = score(task, answer("Corrosion is worst around the stern tube."))
+    assert result.recall is None
+    assert result.groundedness == 1.0
+    assert result.by_specialist == {}
+
+
+def test_without_statements_there_is_no_groundedness() -> None:
+    result = score(TASK, Answer(gaps=("nothing",)))
+    assert result.groundedness is None
+    assert result.recall == 0.0
+    assert result.ungrounded == ()
+
+
+def test_without_documents_nothing_is_grounded() -> None:
+    result = score(Task("p"), answer("The hull is sound."))
+    assert (result.recall, result.groundedness) == (None, 0.0)
+
+
+@given(st.lists(st.text()), st.text())
+def test_no_answer_and_no_document_raise_an_error(texts: list[str], text: str) -> None:
+    task = Task("p", (Document("d.md", text),), facts=(Fact("f", ("tide", "5%")),))
+    result = score(task, answer(*texts))
+    assert result.recall in (0.0, 1.0)
+    assert (result.groundedness is None) == (not texts)
+    assert result.groundedness is None or 0.0 <= result.groundedness <= 1.0
