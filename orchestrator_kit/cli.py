@@ -1,4 +1,4 @@
-"""`okit`, the command line: compare, scenarios, show, lab.
+"""`okit`, the command line: compare, scenarios, show, lab, exercises.
 
 It reads arguments, calls `experiments`, and prints readings. Whatever a user can get wrong ends
 in one line on standard error and a non-zero exit; `--debug` shows the traceback.
@@ -21,16 +21,26 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from orchestrator_kit import experiments, loading, svg, tables
+from orchestrator_kit import exercises, experiments, loading, svg, tables
 from orchestrator_kit.errors import KitError, MissingExtra, RunInterrupted, UsageError
 from orchestrator_kit.models import model_named
 from orchestrator_kit.patterns import pattern_named
-from orchestrator_kit.record import CallEnded, CallFailed, Event, Run, RunStarted, write_atomic
+from orchestrator_kit.record import (
+    CallEnded,
+    CallFailed,
+    Event,
+    Run,
+    RunEnded,
+    RunStarted,
+    write_atomic,
+)
 from orchestrator_kit.tasks import Task
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__.split("\n")[0]
 )
+exercises_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(exercises_app, name="exercises", help="Make, check and run exercise notebooks.")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 _SEVERAL = {"--documents", "--patterns"}  # options that take several words, as a shell's * gives
@@ -71,7 +81,7 @@ def compare(
         raise UsageError(f"{figure}: a picture's file ends in .svg, .png or .pdf")
     engine = model_named(model, seed=seed, base_url=base_url)
     try:
-        with _Watch() as watch:
+        with _Watch(engine.virtual) as watch:
             found = experiments.compare(
                 chosen, engine, patterns=names, workers=workers, listen=watch
             )
@@ -80,7 +90,9 @@ def compare(
         kept = f"; the records so far are in {records}" if records else ""
         err.print(f"okit: interrupted; nothing more is spent{escape(kept)}")
         raise typer.Exit(130) from None
-    title = f"{chosen.title or chosen.prompt} - {engine.name}, {workers} workers, seed {seed}"
+    title = (
+        f"{chosen.title or chosen.prompt} - {engine.name}, {tables.workers(workers)}, seed {seed}"
+    )
     _print_table(title, *tables.comparison(found))
     for row in found.rows:
         for failure in row.measures.failures:
@@ -136,6 +148,35 @@ def lab(
         raise UsageError(f"{folder}: no such folder; run okit lab where the kit's notebooks are")
     command = [sys.executable, "-m", "jupyterlab", str(folder)]
     raise typer.Exit(subprocess.call(command + ([] if browser else ["--no-browser"])))  # noqa: S603
+
+
+@exercises_app.command("build")
+def build_exercises(
+    solutions: Annotated[Path, typer.Argument(help="Where the solutions are.")] = Path("solutions"),
+    folder: Annotated[Path, typer.Argument(help="Where the exercises go.")] = Path("exercises"),
+    overwrite: Annotated[bool, typer.Option(help="Also what somebody has worked on.")] = False,
+) -> None:
+    """Make the learners' copies of the solutions."""
+    for path in exercises.build(solutions, folder, overwrite=overwrite):
+        out.print(f"written: {escape(str(path))}")
+
+
+@exercises_app.command("check")
+def check_exercises(
+    solutions: Annotated[Path, typer.Argument(help="Where the solutions are.")] = Path("solutions"),
+    folder: Annotated[Path, typer.Argument(help="Where the exercises are.")] = Path("exercises"),
+) -> None:
+    """Say which exercises are not what their solutions give."""
+    if found := exercises.check_in_step(solutions, folder):
+        raise UsageError("; ".join(found) + "; run: okit exercises build")
+    out.print("the exercises are in step with their solutions")
+
+
+@exercises_app.command("execute")
+def execute_notebooks(paths: Annotated[list[Path], typer.Argument(help="Notebooks.")]) -> None:
+    """Run notebooks from a fresh kernel and store their outputs."""
+    for path in paths:
+        out.print(f"executed: {escape(str(exercises.execute(path)))}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -227,9 +268,13 @@ def _draw(found: experiments.Comparison, figure: Path) -> None:
 
 
 class _Watch:
-    """A live line on standard error: which pattern, how many calls. Silent off a terminal."""
+    """What a run is at, on standard error: a live line, or off a terminal a line a pattern.
 
-    def __init__(self) -> None:
+    A simulated run is over before anybody could read it, so it says nothing off a terminal.
+    """
+
+    def __init__(self, virtual: bool) -> None:
+        self._lines = not err.is_terminal and not virtual
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -255,5 +300,8 @@ class _Watch:
         elif isinstance(event, CallEnded | CallFailed):
             self._calls += 1
         else:
+            if self._lines and isinstance(event, RunEnded):
+                taken = tables.seconds(event.t)
+                err.print(f"{self._pattern}: {self._calls} calls, {taken}, {event.status}")
             return
         self._progress.update(self._line, description=f"{self._pattern}: {self._calls} calls done")

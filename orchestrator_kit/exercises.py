@@ -76,6 +76,7 @@ def execute(path: Path, *, seconds: float = CELL_SECONDS) -> Path:
         timeout=seconds,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
     ).execute()

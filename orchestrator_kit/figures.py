@@ -7,10 +7,7 @@ so nothing has to be closed. `svg` draws the same for screens, without matplotli
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import singledispatch
 from io import BytesIO
 from pathlib import Path
@@ -18,10 +15,10 @@ from textwrap import wrap
 from typing import Any
 
 from orchestrator_kit import tables
-from orchestrator_kit.errors import MissingExtra, RecordError, UsageError
+from orchestrator_kit.errors import MissingExtra, UsageError
 from orchestrator_kit.experiments import Comparison, Row
 from orchestrator_kit.metrics import Call, calls, critical_path, measure
-from orchestrator_kit.record import Run
+from orchestrator_kit.record import Run, write_atomic
 from orchestrator_kit.svg import COLOURS, FAILED, INPUT, OTHER, OUTPUT
 
 try:
@@ -201,22 +198,7 @@ def save(figure: Figure, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix not in FORMATS:
         raise UsageError(f"{path}: a picture's file ends in {', '.join(FORMATS)}")
-    data = _bytes(figure, path.suffix, 150)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as e:
-        raise RecordError(f"{path}: cannot be written ({e.strerror})") from None
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError as e:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise RecordError(f"{path}: cannot be written ({e.strerror})") from None
-    return path
+    return write_atomic(path, _bytes(figure, path.suffix, 150))
 
 
 @singledispatch

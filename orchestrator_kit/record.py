@@ -306,13 +306,13 @@ def from_json(line: str) -> Event:
     return event
 
 
-def write_atomic(path: str | Path, text: str) -> Path:
+def write_atomic(path: str | Path, content: str | bytes) -> Path:
     """Write a whole file or nothing: a reader never sees half of it. RecordError says why not."""
     path = Path(path)
     half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        half.write_text(text, "utf-8")
+        half.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
         half.replace(path)
     except OSError as e:
         with suppress(OSError):

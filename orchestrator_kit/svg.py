@@ -45,7 +45,7 @@ def gantt(run: Run, *, width: int = 820) -> str:
     scale = (width - _LABEL - 20) / max(m.latency_s, 1e-9)
     top = 48
     canvas = _Canvas()
-    canvas.text(_LABEL, 14, f"{run.pattern}, {run.workers} workers", size=13, weight="bold")
+    canvas.text(_LABEL, 14, f"{run.pattern}, {tables.workers(run.workers)}", size=13, weight="bold")
     for row, lane in enumerate(lanes):
         y = top + row * _LANE
         canvas.text(_LABEL - 8, y + 16, f"worker {lane}" if lane else "orchestrator", "end")
@@ -61,7 +61,7 @@ def gantt(run: Run, *, width: int = 820) -> str:
     roles = [(r, COLOURS.get(r, OTHER)) for r in dict.fromkeys(c.role for c in made)]
     canvas.legend(_LABEL, 26, [*roles, ("failed", "url(#failed)")] if m.failures else roles)
     words = (
-        f"{run.pattern} with {run.workers} workers: {m.calls} calls in "
+        f"{run.pattern} with {tables.workers(run.workers)}: {m.calls} calls in "
         f"{tables.seconds(m.latency_s)}, critical path {tables.seconds(m.critical_path_s)}, "
         f"{m.tokens:,} tokens, {len(m.failures)} failed calls."
     )
@@ -100,7 +100,7 @@ def bars(found: Comparison, *, width: int = 820) -> str:
             canvas.text(x + value * unit + 5, y + 16, column.label(value), size=11)
     for k, row in enumerate(rows):
         canvas.text(_LABEL - 8, 26 + k * _LANE + 16, row.pattern, "end")
-    title = f"{found.task.title}: {len(rows)} patterns, {found.workers} workers"
+    title = f"{found.task.title}: {len(rows)} patterns, {tables.workers(found.workers)}"
     words = "; ".join(
         f"{r.pattern} {r.measures.tokens:,} tokens, {tables.money(r.measures.cost_usd)}, "
         f"{tables.seconds(r.measures.latency_s)}, {tables.percent(q)}"

@@ -65,6 +65,11 @@ def seconds(s: float) -> str:
     return f"{s:.1f} s"
 
 
+def workers(n: int) -> str:
+    """A number of workers in words."""
+    return "1 worker" if n == 1 else f"{n} workers"
+
+
 def percent(share: float | None) -> str:
     """A share as a whole percentage."""
     return NONE if share is None else f"{share:.0%}"

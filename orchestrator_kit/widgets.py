@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator_kit import experiments, svg, tables
 from orchestrator_kit.errors import KitError, MissingExtra, RunInterrupted, UsageError
 from orchestrator_kit.metrics import calls, critical_path, measure
-from orchestrator_kit.models.base import Model
-from orchestrator_kit.models.simulated import SimulatedModel
 from orchestrator_kit.patterns import PATTERNS, pattern_named
 from orchestrator_kit.record import Run
 from orchestrator_kit.scoring import score
 from orchestrator_kit.tasks import Task
+
+if TYPE_CHECKING:
+    from orchestrator_kit.models.base import Model
 
 try:
     import ipywidgets  # type: ignore[import-untyped]
@@ -42,13 +43,13 @@ def worker_slider(
     if most < 1:
         raise UsageError(f"most is {most}; at least 1 worker is needed")
     pattern_named(pattern)
-    return WorkerSlider(task, pattern, model or SimulatedModel(), most)
+    return WorkerSlider(task, pattern, model, most)
 
 
 class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
     """What `worker_slider` shows. `run` is the run in the picture, None before the first."""
 
-    def __init__(self, task: Task, pattern: str, model: Model, most: int) -> None:
+    def __init__(self, task: Task, pattern: str, model: Model | None, most: int) -> None:
         self.task = task
         self.model = model
         self.run: Run | None = None
@@ -73,7 +74,8 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
         self.gantt = ipywidgets.HTML()
         self.curve = ipywidgets.HTML()
         self.table = ipywidgets.HTML()
-        controls = [self.workers, self.pattern, *([] if model.virtual else [self.button])]
+        follows = model is None or model.virtual
+        controls = [self.workers, self.pattern, *([] if follows else [self.button])]
         super().__init__(
             children=[
                 ipywidgets.HBox(controls, layout=ipywidgets.Layout(flex_flow="row wrap")),
@@ -85,7 +87,7 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
                 ),
             ]
         )
-        if model.virtual:
+        if model is None or model.virtual:
             self.workers.observe(self._moved, "value")
             self.pattern.observe(self._moved, "value")
             self._moved(None)
@@ -97,7 +99,7 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
             )
 
     def __repr__(self) -> str:
-        settings = f"{self.pattern.value}, {_count(self.workers.value)}"
+        settings = f"{self.pattern.value}, {tables.workers(self.workers.value)}"
         return f"WorkerSlider({settings}: {_words(self.run) if self.run else 'no run yet'})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
@@ -106,14 +108,16 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
         return bundle | {"text/plain": repr(self)}
 
     def _moved(self, change: object) -> None:
-        """Follow the slider: a simulated run takes milliseconds."""
+        """Follow the slider; the rest of the curve comes after the picture."""
+        pattern, chosen = self.pattern.value, self.workers.value
         try:
-            for n in range(1, self.workers.max + 1):
-                self._make(self.pattern.value, n)
+            self._make(pattern, chosen)
+            self._show(pattern, chosen)
+            for workers in range(1, self.workers.max + 1):
+                self._make(pattern, workers)
+            self._draw_curve(pattern, chosen)
         except KitError as e:
             self._failed(e)
-        else:
-            self._show(self.pattern.value, self.workers.value)
 
     def _pressed(self, button: object) -> None:
         """Make one run on a model that takes real time; the button waits for it."""
@@ -142,9 +146,12 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
         recall = score(self.task, run.answer).recall
         self.figures.value = _status(f"{_words(run)}, recall {tables.percent(recall)}.")
         self.gantt.value = svg.gantt(run)
-        made = {n: r for (name, n), r in sorted(self._runs.items()) if name == pattern}
-        self.curve.value = _curve(made, workers, self.workers.max)
         self.table.value = tables.as_html(*_table(run))
+        self._draw_curve(pattern, workers)
+
+    def _draw_curve(self, pattern: str, workers: int) -> None:
+        made = {n: run for (name, n), run in sorted(self._runs.items()) if name == pattern}
+        self.curve.value = _curve(made, workers, self.workers.max)
 
     def _failed(self, error: KitError) -> None:
         self.run = None
@@ -155,10 +162,6 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
 def _status(text: str) -> str:
     """A line that screen readers say when it changes."""
     return f'<p role="status" aria-live="polite">{escape(text)}</p>'
-
-
-def _count(workers: int) -> str:
-    return f"{workers} worker{'s' if workers > 1 else ''}"
 
 
 def _words(run: Run) -> str:
@@ -229,11 +232,13 @@ def _curve(runs: Mapping[int, Run], workers: int, most: int) -> str:
         parts.append(
             f'<circle cx="{x(n):.1f}" cy="{y(seconds):.1f}" r="{7 if chosen else 3}" '
             f'fill="{svg.FAILED if chosen else svg.COLOURS["orchestrator"]}">'
-            f"<title>{_count(n)}: {tables.seconds(seconds)}</title></circle>"
+            f"<title>{tables.workers(n)}: {tables.seconds(seconds)}</title></circle>"
         )
         parts.append(text(x(n), top + deep + 22, str(n)))
-    parts.append(text(width - 48, 12, f"{_count(workers)}: {tables.seconds(took[workers])}", "end"))
-    each = "; ".join(f"{_count(n)} {tables.seconds(s)}" for n, s in took.items())
+    parts.append(
+        text(width - 48, 12, f"{tables.workers(workers)}: {tables.seconds(took[workers])}", "end")
+    )
+    each = "; ".join(f"{tables.workers(n)} {tables.seconds(s)}" for n, s in took.items())
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" role="img" font-family="sans-serif" style="max-width:100%">'

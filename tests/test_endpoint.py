@@ -486,6 +486,14 @@ def test_key_and_address_come_from_the_environment(
     assert server.asked[0].headers["authorization"] == f"Bearer {KEY}"
 
 
+def test_a_server_on_this_machine_is_not_looked_for_behind_a_proxy(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    assert ask(serve(says("four"))).text == "four"
+
+
 # Loops, cancellation, many at once
 
 

@@ -355,7 +355,8 @@ def test_another_prompt_or_other_documents_drop_the_facts_but_keep_the_roster(
     moved = load_task(small_folder, documents=[tmp_path / "a.md"])
     assert (moved.prompt, moved.title) == (small_task.prompt, "The ferry")
     assert [d.name for d in moved.documents] == ["a.md"]
-    assert asked.facts == asked.contradictions == moved.facts == moved.contradictions == ()
+    for task in (asked, moved):
+        assert (task.facts, task.contradictions) == ((), ())
     assert asked.specialists == moved.specialists == small_task.specialists
 
 

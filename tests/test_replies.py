@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from orchestrator_kit.answer import Answer, Report, Statement
 from orchestrator_kit.errors import EmptyReply, MalformedReply, ModelError
 from orchestrator_kit.models.base import Request
-from orchestrator_kit.models.reader import Mark, marks
+from orchestrator_kit.models.marks import Mark, marks
 from orchestrator_kit.models.simulated import SimulatedModel
 from orchestrator_kit.plan import Plan, Subtask
 from orchestrator_kit.roles import orchestrator, peer, synthesizer, worker
@@ -132,7 +132,9 @@ def texts(value: object) -> list[str]:
     """Every text in a parsed value."""
     match value:
         case Plan():
-            rows = [[s.id, s.specialist, s.instruction, *s.sections, *s.needs] for s in value.subtasks]
+            rows = [
+                [s.id, s.specialist, s.instruction, *s.sections, *s.needs] for s in value.subtasks
+            ]
             return [value.why, *(text for row in rows for text in row)]
         case Answer():
             return [*said(value), *value.gaps]
@@ -175,7 +177,8 @@ def test_a_valid_reply_is_read_as_it_stands(role: str, data: st.DataObject) -> N
 
 @roles
 @pytest.mark.parametrize(
-    "around", ["```json\n{}\n```", "Here it is:\n{}\nAnything else?", "\ufeff{}", "<think>…</think>{}"]
+    "around",
+    ["```json\n{}\n```", "Here it is:\n{}\nAnything else?", "\ufeff{}", "<think>…</think>{}"],
 )
 @given(st.data())
 def test_words_and_fences_around_a_reply_are_passed_over(
@@ -206,7 +209,9 @@ def test_a_source_that_was_not_in_the_material_is_dropped_and_the_statement_kept
 
 
 def test_control_characters_and_line_breaks_become_spaces() -> None:
-    reply = json.dumps({"findings": [{"statement": " The\x00 hull\n\tis\u202e\ud800 thin. ", "source": ""}]})
+    reply = json.dumps(
+        {"findings": [{"statement": " The\x00 hull\n\tis\u202e\ud800 thin. ", "source": ""}]}
+    )
     assert WORKER(reply, 1).findings == (Statement("The hull is thin."),)
 
 

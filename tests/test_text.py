@@ -1,5 +1,7 @@
 """Words, sentences and phrases: what counts as the same, and what must not."""
 
+# ruff: noqa: RUF001 - it is about such marks
+
 import unicodedata
 
 import pytest
@@ -275,7 +277,9 @@ def test_line_ends_of_any_system_part_paragraphs(newline: str) -> None:
 _PROSE = st.lists(
     st.tuples(
         st.lists(
-            st.one_of(_WORD, _WORD.map(str.capitalize), st.sampled_from(["4.5%", "2025", "(indeed)"])),
+            st.one_of(
+                _WORD, _WORD.map(str.capitalize), st.sampled_from(["4.5%", "2025", "(indeed)"])
+            ),
             min_size=1,
             max_size=9,
         ),
@@ -313,7 +317,9 @@ def test_a_heading_is_no_statement(title: list[str], level: int) -> None:
 _ANY = st.one_of(
     st.text(),
     st.text(st.characters(exclude_categories=())),  # lone surrogates too
-    st.lists(st.sampled_from([*"#|->*.!?()[]`\n\r\t \x00\x0b\u2028", "Ab", "1.", "**"])).map("".join),
+    st.lists(st.sampled_from([*"#|->*.!?()[]`\n\r\t \x00\x0b\u2028", "Ab", "1.", "**"])).map(
+        "".join
+    ),
 )
 
 
@@ -326,7 +332,8 @@ def test_no_text_at_all_raises_an_error(text: str, phrase: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a" * 100_000, "a. A" * 30_000, "|" * 50_000, "(" * 50_000, "# " * 30_000, "." * 99_999]
+    "text",
+    ["a" * 100_000, "a. A" * 30_000, "|" * 50_000, "(" * 50_000, "# " * 30_000, "." * 99_999],
 )
 def test_a_huge_text_takes_no_unreasonable_time(text: str) -> None:
     assert len("".join(sentences(text))) <= len(text)
