@@ -14,7 +14,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator_kit.answer import Failure, Report
-from orchestrator_kit.errors import BudgetSpent, MalformedReply, RunError, TruncatedReply
+from orchestrator_kit.errors import (
+    BudgetSpent,
+    MalformedReply,
+    ModelError,
+    RunError,
+    TruncatedReply,
+)
 from orchestrator_kit.plan import Plan, Subtask, urgency
 from orchestrator_kit.record import (
     CallEnded,
@@ -203,8 +209,10 @@ class Crew:
         except asyncio.CancelledError:
             self.note(CallFailed(self.now, call, "cancelled", "cancelled before it ended"))
             raise
-        except RunError as e:
-            self.note(CallFailed(self.now, call, e.kind, str(e)))
+        except ModelError as e:
+            if e.usage:
+                self._spent += e.usage.total
+            self.note(CallFailed(self.now, call, e.kind, str(e), e.usage, e.cost_usd))
             raise
         finally:
             self._reserved -= estimate

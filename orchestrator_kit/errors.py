@@ -71,10 +71,15 @@ class RunError(KitError):
 
 
 class ModelError(RunError):
-    """The model, or the way to it, misbehaved. `retryable`: a retry can help."""
+    """The model, or the way to it, misbehaved. `retryable`: a retry can help.
+
+    `usage` and `cost_usd` are those of a reply that came and was of no use: it was paid for.
+    """
 
     kind = "model"
     retryable: ClassVar[bool] = False
+    usage: Any = None
+    cost_usd: float | None = None
 
 
 class ModelTimeout(ModelError):

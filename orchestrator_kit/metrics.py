@@ -113,8 +113,8 @@ def calls(run: Run) -> tuple[Call, ...]:
                 start.uses,
                 start.t,
                 closing.t if closing else last,
-                end.usage if end else None,
-                end.cost_usd if end else None,
+                closing.usage if closing else None,
+                closing.cost_usd if closing else None,
                 failure.kind if failure else None if end else "cancelled",
             )
         )

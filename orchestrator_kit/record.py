@@ -73,12 +73,18 @@ class CallEnded:
 
 @dataclass(frozen=True, slots=True)
 class CallFailed:
-    """A call without a usable reply. Where a reply came, its CallEnded stands before this."""
+    """A call without a usable reply; its kind is that of the error.
+
+    A reply that came but could not be parsed has its CallEnded before this; `usage` is that of a
+    reply that was empty or a refusal, for which there is no CallEnded.
+    """
 
     t: float
     call: int
     kind: str
     message: str
+    usage: Usage | None = None
+    cost_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +192,7 @@ Event = (
 )
 _EVENTS: dict[str, type[Any]] = {c.__name__: c for c in Event.__args__}
 _NESTED: dict[str, Callable[[Any], Any]] = {
-    "usage": lambda v: Usage(**v),
+    "usage": lambda v: v and Usage(**v),
     "messages": lambda v: tuple(Message(**m) for m in v),
     "answer": lambda v: Answer(
         tuple(Statement(s["text"], tuple(s["sources"])) for s in v["statements"]), tuple(v["gaps"])

@@ -3,9 +3,15 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from orchestrator_kit.loading import load_task
 from orchestrator_kit.tasks import Task
+
+# A busy machine is no failure. For a long search: pytest --hypothesis-profile=thorough
+settings.register_profile("quick", max_examples=30, deadline=None)
+settings.register_profile("thorough", max_examples=1_000, deadline=None)
+settings.load_profile("quick")
 
 _TASK = """\
 title = "The ferry"

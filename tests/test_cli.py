@@ -1,5 +1,6 @@
 """The command line: what it writes, and that every mistake ends in one line."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -297,13 +298,19 @@ def test_help_is_printed_on_standard_output(okit: Okit, words: list[str]) -> Non
         (["compare", "ferry", "--figure", "x.gif"], "x.gif: a picture's file ends in .svg"),
         (["compare", "ferry", "--figure", "picture"], "picture: a picture's file ends in"),
         (["show", "swarm"], "no pattern called 'swarm'; there are: "),
-        (["lab", "nowhere"], "nowhere: no such folder"),
     ],
 )
 def test_a_mistake_ends_in_one_line_and_a_code(okit: Okit, words: list[str], said: str) -> None:
     done = okit(*words)
     assert said in done.complaint
     assert done.code == 2
+
+
+def test_lab_says_what_is_missing(okit: Okit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    assert "JupyterLab is not installed; install it with: pip" in okit("lab").complaint
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
+    assert okit("lab", "nowhere").complaint.startswith("nowhere: no such folder")
 
 
 @pytest.mark.parametrize(

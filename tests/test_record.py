@@ -200,7 +200,7 @@ def test_a_file_that_does_not_begin_with_a_start_is_no_record(text: str, tmp_pat
         '{"event": ["RunEnded"], "schema": 1}',
         '{"event": "RunEnded", "schema": 1}',
         '{"event": "RunEnded", "schema": 1, "t": 1.0, "status": "done", "extra": 1}',
-        '{"event": "CallEnded", "schema": 1, "t": 1.0, "call": 1, "text": "", "usage": null, '
+        '{"event": "CallEnded", "schema": 1, "t": 1.0, "call": 1, "text": "", "usage": 5, '
         '"cost_usd": null, "finish": "stop"}',
         '{"event": "PlanMade", "schema": 1, "t": 1.0, "plan": {"subtasks": [{}]}}',
         '{"event": "PlanMade", "schema": 1, "t": 1.0, "plan": []}',

@@ -32,7 +32,7 @@ NAME = "SmolLM2-135M-Instruct"
 
 _LONGEST_WINDOW = 8192  # tokens; what the model was trained on
 _PROMPT_CACHE_MIB = 256
-_CHARACTERS_A_TOKEN = 2.5  # English has about 4; figures and JSON's marks have fewer
+_CHARACTERS_A_TOKEN = 2.0  # English has about 4; ids, figures and JSON's marks have fewer
 _LONGEST_TEXT, _LONGEST_ITEM = 160, 400  # characters of one string, and of one object of a list
 
 
@@ -57,7 +57,7 @@ class LocalModel(EndpointModel):
         parallel: int = 2,
         window: int = 2_048,
         *,
-        max_output_tokens: int = 384,
+        max_output_tokens: int = 320,
         timeout_s: float = 300.0,
         max_retries: int = 1,
     ) -> None:
@@ -112,8 +112,12 @@ class LocalModel(EndpointModel):
         if not self._running:
             import xllamacpp
 
-            self._running.append(xllamacpp.Server(self._settings(xllamacpp.CommonParams())))
-            self.url = f"{self._running[0].listening_address}/v1"
+            server = xllamacpp.Server(self._settings(xllamacpp.CommonParams()))
+            # It may return before its main loop runs, and one that is stopped before that
+            # never ends. This question is answered by the main loop.
+            server.handle_metrics()
+            self._running.append(server)
+            self.url = f"{server.listening_address}/v1"
             self._target = f"{self.url}/chat/completions"
         return self.url
 
@@ -134,6 +138,7 @@ class LocalModel(EndpointModel):
         settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads
         settings.cache_ram_mib = _PROMPT_CACHE_MIB
         settings.endpoint_slots = settings.ui = False
+        settings.endpoint_metrics = True
         settings.verbosity = -1
         return settings
 
@@ -169,6 +174,8 @@ def _bounded(schema: dict[str, Any], room: int) -> dict[str, Any]:
         return schema | {"maxLength": min(most, schema.get("maxLength", most))}
     if kind != "object":
         return schema
+    if len(schema["required"]) < len(schema["properties"]):
+        return _fewer(schema, room)
     room -= sum(len(name) + 6 for name in schema["properties"])
     open_ended = [v for v in schema["properties"].values() if v.get("type") == "array"]
     bounded = {}
@@ -182,6 +189,18 @@ def _bounded(schema: dict[str, Any], room: int) -> dict[str, Any]:
     return schema | {"properties": {name: bounded[name] for name in schema["properties"]}}
 
 
+def _fewer(schema: dict[str, Any], room: int) -> dict[str, Any]:
+    """An object of which only as many optional parts are left as fit."""
+    kept: dict[str, Any] = {}
+    for name, part in schema["properties"].items():
+        bounded = _bounded(part, min(room, _LONGEST_ITEM))
+        room -= len(name) + 6 + _longest(bounded)
+        if room < 0 and name not in schema["required"]:
+            break
+        kept[name] = bounded
+    return schema | {"properties": kept}
+
+
 def _longest(schema: dict[str, Any]) -> int:
     """Characters of the longest JSON that a bounded schema allows, near enough."""
     if "enum" in schema:
@@ -189,7 +208,7 @@ def _longest(schema: dict[str, Any]) -> int:
     if schema["type"] == "array":
         return int(schema["maxItems"]) * (_longest(schema["items"]) + 2) + 2
     if schema["type"] == "object":
-        return sum(len(n) + 6 + _longest(v) for n, v in schema["properties"].items())
+        return 2 + sum(len(n) + 6 + _longest(v) for n, v in schema["properties"].items())
     return int(schema.get("maxLength", 5)) + 2
 
 

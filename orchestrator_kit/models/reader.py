@@ -171,34 +171,29 @@ class Page:
                 spare -= 1
             else:
                 shares.append((name, sections))
-        ids = {
-            name: [f"s{i}" for i, (n, _) in enumerate(shares, 1) if n == name] for name in called
-        }
-        complained = any(m.tag == "complaint" for m in self.asked)
-        subtasks = [
-            {
-                "id": f"s{i}",
+        shares.sort(key=lambda share: len(self._builds_on(share[0], called)))
+        subtasks: dict[str, dict[str, Any]] = {}
+        for n, (name, sections) in enumerate(shares, 1):
+            others = self._builds_on(name, called)
+            subtasks[f"s{n}"] = {
                 "specialist": name,
                 "instruction": f"As {name}, examine {_titles(sections)}.",
                 "sections": [m.id for m in sections],
-                # After a complaint no subtask waits for another: that is sound in any case.
-                "needs": []
-                if complained
-                else [
-                    need
-                    for other in called
-                    if other != name and normalise(other) in normalise(roster[name])
-                    for need in ids[other]
-                ],
+                "needs": [i for i, s in subtasks.items() if s["specialist"] in others],
             }
-            for i, (name, sections) in enumerate(shares, 1)
-        ]
         why = (
             f"{len(called)} of {len(roster)} specialists have something to read, in "
             f"{len({m.id for _, s in shares for m in s})} of {len(self.material)} sections; "
             f"{len(subtasks)} subtasks divide it."
         )
-        return self.object("subtasks", subtasks, {"why": why})
+        written = (f"{_as_json(name)}: {_as_json(s)}" for name, s in subtasks.items())
+        head, tail = '{"subtasks": {', f'}}, "why": {_as_json(why)}}}'
+        return head + self.fitted(written, ", ", self.count(head + tail) + 2) + tail
+
+    def _builds_on(self, name: str, called: Sequence[str]) -> list[str]:
+        """The other specialists whom an expertise names."""
+        skill = normalise(self.roster()[name])
+        return [other for other in called if other != name and normalise(other) in skill]
 
     def turn(self) -> str:
         """A peer's turn: findings in what is held, claims, what others should have, and done."""

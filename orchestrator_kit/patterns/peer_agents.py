@@ -14,7 +14,7 @@ from orchestrator_kit.roles import peer
 from orchestrator_kit.tasks import Section, Specialist, Task
 
 
-async def peer_agents(crew: Crew, task: Task, *, rounds: int = 6) -> Answer:
+async def peer_agents(crew: Crew, task: Task, *, rounds: int = 5) -> Answer:
     """In each round every agent takes a turn at once; all agree, or the rounds are over."""
     board = Board(task, crew)
     for _ in range(rounds):

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+from orchestrator_kit.errors import MalformedReply
 from orchestrator_kit.models.base import Format
 from orchestrator_kit.plan import Plan, Subtask
 from orchestrator_kit.roles.ask import Ask, Block, attribute, data
 from orchestrator_kit.roles.replies import (
     STRING,
     form,
-    list_of,
+    one_line,
+    quote,
     read_object,
-    read_rows,
     read_text,
     read_texts,
 )
@@ -28,16 +29,24 @@ PLAN_TOKENS = 2_000  # the most a plan may take; an usual one takes a third
 
 @lru_cache(maxsize=64)
 def plan_format(specialists: tuple[str, ...], sections: tuple[str, ...], limit: int) -> Format:
-    """The form of a plan; a server that keeps to schemas can then name only who and what is."""
+    """The form of a plan: subtasks by id, each of which may need only those before it.
+
+    A server that keeps to schemas can then name no unknown specialist or section, use no id
+    twice, and make no circle. Every plan can be put into such an order.
+    """
     ids = [f"s{n}" for n in range(1, limit + 1)]
-    subtasks = list_of(
-        id={"type": "string", "enum": ids},
-        specialist={"type": "string", "enum": list(specialists)},
-        instruction=STRING,
-        sections={"type": "array", "items": {"type": "string", "enum": list(sections)}},
-        needs={"type": "array", "items": {"type": "string", "enum": ids}},
-    )
-    return Format.of("plan", form(why=STRING, subtasks=subtasks | {"maxItems": limit}))
+    subtasks = {
+        name: form(
+            specialist={"type": "string", "enum": list(specialists)},
+            instruction=STRING,
+            sections={"type": "array", "items": {"type": "string", "enum": list(sections)}},
+            needs={"type": "array", "items": {"type": "string", "enum": ids[:n]}}
+            if n
+            else {"type": "array", "items": STRING, "maxItems": 0},
+        )
+        for n, name in enumerate(ids)
+    }
+    return Format.of("plan", form(why=STRING, subtasks=form(**subtasks) | {"required": ids[:1]}))
 
 
 def plan(
@@ -49,9 +58,9 @@ def plan(
         "Split the task into subtasks. Choose as many specialists as it needs, no more; give each "
         "an instruction of its own and the ids of the sections to read, so that no two do the "
         f"same work and nothing is left out that may matter; at most {limit} subtasks. Where one "
-        "builds on another's report, name the other's id under needs. Say in one sentence why. "
-        'Reply as {"why": "…", "subtasks": [{"id": "s1", "specialist": "…", "instruction": "…", '
-        '"sections": ["…"], "needs": []}]}'
+        "builds on the report of an earlier one, name that under needs. Say in one sentence why. "
+        'Reply as {"why": "…", "subtasks": {"s1": {"specialist": "…", "instruction": "…", '
+        '"sections": ["…"], "needs": []}, "s2": {…, "needs": ["s1"]}}}'
     )
     lines += [f"<complaint>{data(c)}</complaint>" for c in complaints]
     if complaints:
@@ -83,14 +92,17 @@ def roster_entry(specialist: Specialist) -> str:
 
 def _read(text: str, call: int) -> Plan:
     found = read_object(text)
+    rows = found.get("subtasks")
+    if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
+        raise MalformedReply(f"'subtasks' should be objects by id: {quote(text)}")
     subtasks = tuple(
         Subtask(
-            id=read_text(row, "id"),
+            id=one_line(name),
             specialist=read_text(row, "specialist"),
             instruction=read_text(row, "instruction"),
             sections=tuple(dict.fromkeys(read_texts(row, "sections"))),
             needs=tuple(dict.fromkeys(read_texts(row, "needs"))),
         )
-        for row in read_rows(found, "subtasks")
+        for name, row in rows.items()
     )
     return Plan(subtasks, read_text(found, "why", default=""), call)

@@ -46,13 +46,21 @@ def quote(text: str) -> str:
     return repr(line[:80] + "…" if len(line) > 80 else line)
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's pairs as a dict; a name that stands twice says two things, so nothing."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
+
+
 def read_object(text: str) -> dict[str, Any]:
     """The JSON object of a reply; a code fence or words around it are passed over."""
     if not isinstance(text, str) or not text.strip():
         raise EmptyReply("the reply is empty")
     start, end = text.find("{"), text.rfind("}")
     try:
-        found = json.loads(text[start : end + 1]) if 0 <= start < end else None
+        found = json.loads(text[start : end + 1], object_pairs_hook=_once) if start < end else None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
