@@ -2,8 +2,8 @@
 
     python benchmarks/endpoint.py --workers 16 64 256 --rounds 5
 
-One plan, N workers at once, one synthesis, on a server of its own process on
-loopback that takes 50 ms a call and 1 ms an output token. The ways to call it
+One plan, N workers at once, one synthesis, the same messages in each way, on a server of its own
+process on loopback that takes 50 ms a call and 1 ms an output token. The ways to call it
 take turns, each round in another order; medians are shown, with their ratio to
 the `openai` client on its aiohttp backend. Trust ratios, not milliseconds.
 """
@@ -16,7 +16,9 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import groupby
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -24,25 +26,48 @@ import aiohttp
 import openai
 from aiohttp import web
 
-from orchestrator_kit.models.base import Message, Model, Request
-from orchestrator_kit.models.endpoint import EndpointModel
+from orchestrator_kit import Answer, Document, EndpointModel, Report, Task, run_async
+from orchestrator_kit.crew import Crew
+from orchestrator_kit.plan import Plan, Subtask
+from orchestrator_kit.roles import worker
+from orchestrator_kit.roles.ask import Ask
 
 CALL_S, TOKEN_S = 0.050, 0.001
 PLAN, WORK, SYNTHESIS = 60, 100, 160  # output tokens
 CRITICAL_S = 3 * CALL_S + (PLAN + WORK + SYNTHESIS) * TOKEN_S
 MODEL = "gpt-4o-mini"
 
-Step = tuple[str, int]  # a prompt, and the output tokens allowed
+Step = tuple[list[dict[str, str]], int]  # messages, and the output tokens allowed
+
+PROSE = "The section says what was found, where it was found and how sure one can be. "
+TASK = Task(
+    "Say what was found and how sure one can be.",
+    (Document("paper.md", f"# Paper\n\n{PROSE * 20}"),),
+)
 
 
-def steps(n: int) -> tuple[Step, list[Step], Step]:
-    """The calls of one run: plan, workers, synthesis."""
-    text = "The section says what was found, where it was found and how sure one can be. "
-    return (
-        ("Divide the work among specialists. " + text * 20, PLAN),
-        [(f"You are specialist {i}. Report on your section. " + text * 20, WORK) for i in range(n)],
-        ("Join the reports into one answer. " + text * 2 * n, SYNTHESIS),
+def report(name: str, tokens: int, text: str = "") -> Ask[Report]:
+    """A call of the kit for one subtask, of which the others send the same messages."""
+    return replace(
+        worker.report(TASK, TASK.sections, subtask=Subtask(name, "generalist", f"{name} {text}")),
+        output_tokens=tokens,
     )
+
+
+@cache
+def steps(n: int) -> tuple[Step, list[Step], Step]:
+    """The calls of one run: plan, workers, synthesis; in the kit's own words."""
+
+    def plain(ask: Ask[Report]) -> Step:
+        messages = ask.request(EndpointModel(MODEL, "http://127.0.0.1"))[0].messages
+        merged = [
+            {"role": speaker, "content": "\n\n".join(m.content for m in group)}
+            for speaker, group in groupby(messages, key=lambda m: m.speaker)
+        ]
+        return merged, ask.output_tokens
+
+    plan, synthesis = report("plan", PLAN), report("synthesis", SYNTHESIS, PROSE * 2 * n)
+    return plain(plan), [plain(report(f"s{i}", WORK)) for i in range(n)], plain(synthesis)
 
 
 # The server
@@ -67,7 +92,9 @@ async def _serve(pipe: Connection) -> None:
         tokens = body.get("max_tokens") or body["max_completion_tokens"]
         if not request.path.startswith("/fast"):
             await asyncio.sleep(CALL_S + tokens * TOKEN_S)
-        message = {"role": "assistant", "content": "word " * tokens, "refusal": None}
+        said = {"statement": "word " * max(tokens - 30, 1), "source": "paper#1"}
+        content = json.dumps({"findings": [said]})
+        message = {"role": "assistant", "content": content, "refusal": None}
         usage = {"prompt_tokens": prompt // 5 + 1, "completion_tokens": tokens}
         answer = {
             "id": "chatcmpl-0",
@@ -113,10 +140,10 @@ async def openai_aiohttp(url: str, n: int) -> None:
 
 async def _openai(client: openai.AsyncOpenAI, n: int) -> None:
     async def call(step: Step) -> object:
-        prompt, tokens = step
+        messages, tokens = step
         return await client.chat.completions.create(
             model=MODEL,
-            messages=[{"role": "user", "content": prompt}],
+            messages=messages,  # type: ignore[arg-type]
             max_tokens=tokens,
             temperature=0.0,
         )
@@ -131,10 +158,10 @@ async def bare_aiohttp(url: str, n: int) -> None:
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
 
         async def call(step: Step) -> object:
-            prompt, tokens = step
+            messages, tokens = step
             body = {
                 "model": MODEL,
-                "messages": [{"role": "user", "content": prompt}],
+                "messages": messages,
                 "max_tokens": tokens,
                 "temperature": 0.0,
             }
@@ -145,20 +172,18 @@ async def bare_aiohttp(url: str, n: int) -> None:
 
 
 async def kit(url: str, n: int) -> None:
-    model = EndpointModel(MODEL, url)
-    await kit_run(model, n)
-    await model.aclose()
+    """The same work through the whole kit: crew, slots, record, prompts, parsers."""
 
+    async def pattern(crew: Crew, task: Task) -> Answer:
+        await crew.ask(report("plan", PLAN))
+        plan = Plan(tuple(Subtask(f"s{i}", "generalist", "") for i in range(n)))
+        reports = await crew.dispatch(plan, lambda subtask, _: report(subtask.id, WORK))
+        last = await crew.ask(report("synthesis", SYNTHESIS, PROSE * 2 * n))
+        assert all(r.findings for r in (*reports, last))
+        return Answer(last.findings)
 
-async def kit_run(model: Model, n: int) -> None:
-    """The same work through the kit."""
-
-    async def call(step: Step) -> object:
-        prompt, tokens = step
-        request = Request((Message("user", prompt),), max_output_tokens=tokens)
-        return await model.complete(request)
-
-    await fan_out(call, n)
+    found = await run_async(TASK, pattern, EndpointModel(MODEL, url), workers=n)
+    assert found.status == "done"
 
 
 WAYS: dict[str, Callable[[str, int], Awaitable[None]]] = {
@@ -234,7 +259,8 @@ def table(figures: dict[tuple[str, int], Figures], workers: list[int]) -> str:
 
     def plain(n: int) -> int:
         plan, work, synthesis = steps(n)
-        return sum(len(prompt) for prompt, _ in (plan, *work, synthesis))
+        sent = (plan, *work, synthesis)
+        return sum(len(m["content"]) for messages, _ in sent for m in messages)
 
     columns = {
         "wall / critical path": cells(lambda f: statistics.median(f.wall_s) / CRITICAL_S, ".2f"),

@@ -51,7 +51,9 @@ def main() -> None:
                 for w in WEIGHTS
             ]
             sums = ", ".join(f"{a:.2f}" for a in areas[1:])
-            print(f"| {name} | {asker} | {areas[0]:.2f} | {area(found.specific, gold):.2f} | {sums} |")
+            print(
+                f"| {name} | {asker} | {areas[0]:.2f} | {area(found.specific, gold):.2f} | {sums} |"
+            )
 
 
 if __name__ == "__main__":

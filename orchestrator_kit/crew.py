@@ -71,8 +71,8 @@ class Crew:
         self._spent = 0  # tokens of ended calls
         self._reserved = 0  # the most that the calls in flight may still use
         self._reports: list[Report] = []
-        self._read: set[str] = set()  # blocks that reached a model
-        self._left_out: dict[str, Block] = {}
+        self._read: set[str] = set()  # sections that reached a model
+        self._left_out: dict[str, None] = {}  # reports that did not; an ordered set
 
     @property
     def now(self) -> float:
@@ -145,8 +145,8 @@ class Crew:
     def gaps(self) -> list[str]:
         """What the answer must declare: failed or empty reports, and what nobody read."""
         found = [gap for r in self._reports if (gap := r.gap())]
-        found += [f"{b.id}: left out, too long for the window" for b in self._left_out.values()]
-        unread = [s.id for s in self.task.sections if s.id not in self._read | set(self._left_out)]
+        found += [f"{b} was left out: too long for the window" for b in self._left_out]
+        unread = [s.id for s in self.task.sections if s.id not in self._read]
         if unread:
             shown = ", ".join(unread[:6]) + (", …" if len(unread) > 6 else "")
             found.append(f"{len(unread)} of {len(self.task.sections)} sections unread: {shown}")
@@ -245,11 +245,9 @@ class Crew:
         return estimate
 
     def _take_note_of(self, ask: Ask[T], left_out: Sequence[Block]) -> None:
-        out = {b.id for b in left_out}
-        self._read.update(b.id for b in ask.blocks if b.tag == "section" and b.id not in out)
-        self._left_out.update((b.id, b) for b in left_out)
-        for known in self._read & set(self._left_out):
-            del self._left_out[known]
+        self._read.update(b.id for b in ask.blocks if b.tag == "section" and b not in left_out)
+        reports = [f"{b.tag} {b.id}" for b in left_out if b.tag in ("report", "draft", "post")]
+        self._left_out.update(dict.fromkeys(reports))
 
     def _weights(self, plan: Plan) -> dict[str, float]:
         """How long each subtask may take: what it has to read, in words, plus a fixed start."""

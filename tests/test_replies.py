@@ -81,10 +81,10 @@ VALID: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "orchestrator": st.fixed_dictionaries(
         {
             "why": _TEXT,
-            "subtasks": st.lists(
+            "subtasks": st.dictionaries(
+                _TEXT,
                 st.fixed_dictionaries(
                     {
-                        "id": _TEXT,
                         "specialist": _TEXT,
                         "instruction": _TEXT,
                         "sections": st.lists(_ID, max_size=2),
@@ -172,6 +172,7 @@ def test_a_valid_reply_is_read_as_it_stands(role: str, data: st.DataObject) -> N
     reply = data.draw(VALID[role])
     value = read(PARSERS[role], json.dumps(reply, ensure_ascii=data.draw(st.booleans())))
     rows = next(reply[k] for k in ("findings", "statements", "subtasks") if k in reply)
+    rows = rows.values() if isinstance(rows, dict) else rows
     assert said(value) == [row.get("statement") or row["instruction"] for row in rows]
 
 
@@ -215,15 +216,31 @@ def test_control_characters_and_line_breaks_become_spaces() -> None:
     assert WORKER(reply, 1).findings == (Statement("The hull is thin."),)
 
 
+@pytest.mark.parametrize(
+    ("parse", "text"),
+    [
+        (WORKER, '{"findings": [], "findings": [{"statement": "a", "source": "hull#1"}]}'),
+        (WORKER, '{"findings": [{"statement": "a", "statement": "b", "source": "hull#1"}]}'),
+        (
+            ORCHESTRATOR,
+            '{"subtasks": {"s1": {"specialist": "x", "instruction": "y"}, '
+            '"s1": {"specialist": "x", "instruction": "z"}}}',
+        ),
+    ],
+)
+def test_a_name_that_stands_twice_in_an_object_is_malformed(parse: Parser, text: str) -> None:
+    with pytest.raises(MalformedReply):
+        parse(text, 1)
+
+
 def test_sections_and_needs_named_twice_count_once() -> None:
     row = {
-        "id": "s1",
         "specialist": "x",
         "instruction": "y",
         "sections": ["hull#1", "loan#1", "hull#1"],
         "needs": ["s2", "s2"],
     }
-    (subtask,) = ORCHESTRATOR(json.dumps({"subtasks": [row]}), 1).subtasks
+    (subtask,) = ORCHESTRATOR(json.dumps({"subtasks": {"s1": row}}), 1).subtasks
     assert (subtask.sections, subtask.needs) == (("hull#1", "loan#1"), ("s2",))
 
 
@@ -300,13 +317,19 @@ HOSTILE = [
     '{"findings": [], "done": false, "claims": "hull#1", "handovers": []}',
     '{"findings": [], "done": false, "claims": [], "handovers": [{"section": "hull#1"}]}',
     '{"findings": [], "done": false, "claims": [], "handovers": ["hull#1"]}',
-    '{"subtasks": [{"id": "s1"}]}',
-    '{"subtasks": [{"id": 1, "specialist": "shipwright", "instruction": "go"}]}',
-    '{"subtasks": [{"id": "s1", "specialist": null, "instruction": "go"}]}',
-    '{"subtasks": [{"id": "s1", "specialist": "x", "instruction": "y", "sections": "hull#1"}]}',
-    '{"subtasks": [{"id": "s1", "specialist": "x", "instruction": "y", "needs": [["s1"]]}]}',
-    '{"subtasks": [], "why": 5}',
-    '{"subtasks": [], "why": ["a"]}',
+    '{"subtasks": []}',
+    '{"subtasks": ["s1"]}',
+    '{"subtasks": [{"id": "s1", "specialist": "shipwright", "instruction": "go"}]}',
+    '{"subtasks": {"s1": {}}}',
+    '{"subtasks": {"s1": "shipwright"}}',
+    '{"subtasks": {"s1": null}}',
+    '{"subtasks": {"s1": {"specialist": null, "instruction": "go"}}}',
+    '{"subtasks": {"s1": {"specialist": "x", "instruction": 5}}}',
+    '{"subtasks": {"s1": {"specialist": "x", "instruction": "y", "sections": "hull#1"}}}',
+    '{"subtasks": {"s1": {"specialist": "x", "instruction": "y", "needs": [["s1"]]}}}',
+    '{"subtasks": {"s1": {"specialist": "x", "instruction": "y", "needs": {"s1": 1}}}}',
+    '{"subtasks": {}, "why": 5}',
+    '{"subtasks": {}, "why": ["a"]}',
     '{"statements": []  "gaps": []}',
     '{"statements": [], "gaps": ["a", 5]}',
     '{"statements": [], "gaps": {"a": "b"}}',
@@ -327,7 +350,7 @@ HOSTILE = [
     '{"statements": [{"statement": ' + '{"a":' * 900 + "1" + "}" * 900 + "}]}",
     '{"findings": [{"statement": "' + "x" * 1_000_000 + '", "source": "hull#1"}]}',
     '{"findings": [{"statement": "a", "source": "' + "x" * 1_000_000 + '"}]}',
-    '{"subtasks": [{"id": "' + "\\u0000" * 100_000 + '"}]}',
+    '{"subtasks": {"s1": {"specialist": "' + "\\u0000" * 100_000 + '"}}}',
     '{"statements": [], "gaps": ["' + "\\\\" * 10_000 + '"]}',
     '{"' + "k" * 1_000_000 + '": []}',
     "x" * 1_000_000,

@@ -11,20 +11,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import email.utils
-import ipaddress
 import json
-import math
 import os
 import random
-import re
 import sys
-import time
 from collections.abc import AsyncGenerator, Mapping
 from functools import cache
 from itertools import groupby
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from orchestrator_kit.errors import (
@@ -34,16 +29,22 @@ from orchestrator_kit.errors import (
     MalformedReply,
     ModelError,
     ModelTimeout,
-    RateLimited,
     Refused,
-    RequestRejected,
-    ServerFailed,
     UsageError,
 )
-
-from .base import Reply, Request, Usage
-from .prices import Price, price_of
-from .tokens import is_plausible, tokenizer_of
+from orchestrator_kit.models.base import Reply, Request, Usage
+from orchestrator_kit.models.prices import Price, price_of
+from orchestrator_kit.models.tokens import is_plausible, tokenizer_of
+from orchestrator_kit.models.wire import (
+    NOT_UNDERSTOOD,
+    ask_for_json,
+    complaint,
+    counts,
+    failure,
+    is_loopback,
+    not_understood,
+    retry_after,
+)
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -53,15 +54,6 @@ _PATH = "/chat/completions"
 _LONGEST_WAIT_S = 30.0  # a Retry-After beyond this is reported, not waited for
 _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 8.0
 _QUOTE = 120  # characters of a server's own words in an error
-
-# With these, servers say that they do not know a part of the request.
-_NOT_UNDERSTOOD = (400, 422, 501)
-
-_TOO_LONG = re.compile(
-    r"context.{0,20}(length|window|size)|maximum context|too many (input |prompt )?tokens"
-    r"|(prompt|input|request) (is )?too (long|large)|exceed\w* .{0,40}context",
-    re.IGNORECASE,
-)
 
 
 class EndpointModel:
@@ -128,7 +120,7 @@ class EndpointModel:
         self._target = urlunsplit(
             parts._replace(netloc=host, path=parts.path.rstrip("/") + _PATH, fragment="")
         )
-        self._nearby = _is_loopback(parts.hostname or "")
+        self._nearby = is_loopback(parts.hostname or "")
         key = (api_key or os.environ.get("OPENAI_API_KEY") or "").strip()
         if not key and not login and not self._nearby:
             raise UsageError(f"no key for {self.url}: set OPENAI_API_KEY or pass api_key")
@@ -162,10 +154,10 @@ class EndpointModel:
                     # Only now is it known that leaving these out was what helped.
                     self._unknown |= unknown
                     return reply
-                error = self._failure(status, headers, content)
-                wait_s = _retry_after(headers)
-                if status in _NOT_UNDERSTOOD and not isinstance(error, ContextOverflow):
-                    part = _not_understood(body, str(error), content)
+                wait_s = retry_after(headers)
+                error = self._failure(status, content, wait_s)
+                if status in NOT_UNDERSTOOD and not isinstance(error, ContextOverflow):
+                    part = not_understood(body, str(error), content)
                     if part is not None:
                         unknown |= {part}
                         continue
@@ -277,7 +269,7 @@ class EndpointModel:
                 form = {"name": request.format.name, "schema": request.format.schema}
                 body["response_format"] = {"type": "json_schema", "json_schema": form}
             else:
-                _ask_for_json(messages, request.format.schema_text)
+                ask_for_json(messages, request.format.schema_text)
                 if "json_object" not in unknown:
                     body["response_format"] = {"type": "json_object"}
         body.update(self._extra_body)
@@ -294,28 +286,29 @@ class EndpointModel:
             ):
                 text: str | None = message.get("content")
             case {"error": {"code": int(status)}} if status >= 400:
-                raise self._failure(status, {}, content)
+                raise self._failure(status, content)
             case _:
                 quote = self._quote(content.decode("utf-8", "replace"))
                 raise MalformedReply(f"{self.url} answered with no chat completion: {quote}")
         refusal, finish = message.get("refusal"), choice.get("finish_reason")
+        usage = self._usage(body, request, text or refusal or "", answer.get("usage"))
+        cost = self._price.cost(usage) if isinstance(self._price, Price) else None
+        error: ModelError
         if finish == "content_filter" or (refusal and not text):
             reason = self._quote(str(refusal or "content filter"))
-            raise Refused(f"{self.name} declined to answer: {reason}")
-        if text is None or not text.strip():
-            raise EmptyReply(f"{self.name} answered without content (finish: {finish})")
-        usage = self._usage(body, request, text, answer.get("usage"))
-        return Reply(
-            self._redact(text),
-            usage,
-            self._price.cost(usage) if isinstance(self._price, Price) else None,
-            "length" if finish == "length" else "stop",
-        )
+            error = Refused(f"{self.name} declined to answer: {reason}")
+        elif text is None or not text.strip():
+            error = EmptyReply(f"{self.name} answered without content (finish: {finish})")
+        else:
+            ended: Literal["stop", "length"] = "length" if finish == "length" else "stop"
+            return Reply(self._redact(text), usage, cost, ended)
+        error.usage, error.cost_usd = usage, cost  # it came, so it is paid for
+        raise error
 
     def _usage(self, body: dict[str, Any], request: Request, text: str, stated: Any) -> Usage:
         """The tokens the server states, or our own count if they cannot be true."""
         prompt = "\n".join(message["content"] for message in body["messages"])
-        given, written = _counts(stated)
+        given, written = counts(stated)
         schema = request.format.schema_text if request.format else ""
         # Thinking is written and paid for, but not shown: only the limit bounds it.
         most = None if written <= request.max_output_tokens else text
@@ -329,19 +322,10 @@ class EndpointModel:
         framing = 4 * len(body["messages"])  # what marks a message's speaker and end
         return Usage(self.count_tokens(prompt) + framing, self.count_tokens(text), estimated=True)
 
-    def _failure(self, status: int, headers: Mapping[str, str], content: bytes) -> ModelError:
-        """The error that an answer of 3xx, 4xx or 5xx is."""
-        said = complaint = content.decode("utf-8", "replace")
-        with contextlib.suppress(ValueError, RecursionError):
-            complaint = _complaint(json.loads(content)) or said
-        message = f"{self.url} answered {status}: {self._quote(complaint)}"
-        if status == 429:
-            return RateLimited(message, _retry_after(headers))
-        if status in (400, 413, 422) and (_TOO_LONG.search(complaint) or "context_length" in said):
-            return ContextOverflow(message)
-        if status == 408:
-            return ModelTimeout(message)
-        return ServerFailed(message) if status >= 500 else RequestRejected(message)
+    def _failure(self, status: int, content: bytes, wait_s: float | None = None) -> ModelError:
+        """The error that an answer without a completion is."""
+        said = self._quote(complaint(content))
+        return failure(status, content, wait_s, f"{self.url} answered {status}: {said}")
 
     def _redact(self, text: str) -> str:
         for secret in self._secrets:
@@ -352,13 +336,6 @@ class EndpointModel:
         """The beginning of what a server said, on one line, without secrets."""
         shown = "".join(c if c.isprintable() else " " for c in self._redact(text))
         return " ".join(shown.split())[:_QUOTE]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 @cache
@@ -373,65 +350,3 @@ def _may_retry(error: ModelError, wait_s: float | None) -> bool:
     return (
         error.retryable and not isinstance(error, EmptyReply) and (wait_s or 0) <= _LONGEST_WAIT_S
     )
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait as the server states them, or until the date it states."""
-    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        value = headers.get(name, "")
-        try:
-            seconds = float(value) * unit_s
-        except ValueError:
-            date = email.utils.parsedate_tz(value)
-            if date is None:
-                continue
-            seconds = email.utils.mktime_tz(date) - time.time()
-        if math.isfinite(seconds):
-            return max(seconds, 0.0)
-    return None
-
-
-def _ask_for_json(messages: list[dict[str, str]], schema_text: str) -> None:
-    """Put into the prompt what a server cannot be told otherwise."""
-    ask = (
-        f"Reply with one JSON object and nothing else. It follows this JSON Schema:\n{schema_text}"
-    )
-    if messages and messages[0]["role"] == "system":
-        messages[0]["content"] += f"\n\n{ask}"
-    else:
-        messages.insert(0, {"role": "system", "content": ask})
-
-
-def _complaint(answer: Any) -> str:
-    """The sentence in an error's JSON, in any of the usual shapes; may be empty."""
-    match answer:
-        case {"error": {"message": str(said)}} | {"error": str(said)} | {"message": str(said)}:
-            return said
-        case {"detail": detail}:
-            return detail if isinstance(detail, str) else json.dumps(detail)
-    return ""
-
-
-def _not_understood(body: dict[str, Any], complaint: str, content: bytes) -> str | None:
-    """The part of a request to leave out next, or None if nothing is left to try.
-
-    The part that the complaint names, else the reply's format, which servers
-    complain about in the most various words.
-    """
-    form: str | None = body.get("response_format", {}).get("type")
-    for said in (complaint, content.decode("utf-8", "replace")):
-        if form and re.search("response_format|json_schema|json_object|schema", said):
-            return form
-        if "temperature" in said and "temperature" in body:
-            return "temperature"
-        if re.search("max_(completion_)?tokens", said) and "max_tokens" in body:
-            return "max_tokens"
-    return form
-
-
-def _counts(stated: Any) -> tuple[int, int]:
-    """Input and output tokens of a usage field; (0, 0) if they are no counts."""
-    match stated:
-        case {"prompt_tokens": int(given), "completion_tokens": int(written)}:
-            return given, written
-    return 0, 0
