@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import io
 import os
 import subprocess
 import sys
@@ -23,17 +24,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from orchestrator_kit import exercises, experiments, loading, svg, tables
 from orchestrator_kit.errors import KitError, MissingExtra, RunInterrupted, UsageError
+from orchestrator_kit.events import CallEnded, CallFailed, Event, RunEnded, RunStarted
 from orchestrator_kit.models import model_named
 from orchestrator_kit.patterns import pattern_named
-from orchestrator_kit.record import (
-    CallEnded,
-    CallFailed,
-    Event,
-    Run,
-    RunEnded,
-    RunStarted,
-    write_atomic,
-)
+from orchestrator_kit.record import Run, check_writable, write_atomic
 from orchestrator_kit.tasks import Task
 
 app = typer.Typer(
@@ -80,10 +74,17 @@ def compare(
     if figure.suffix not in (".svg", ".png", ".pdf"):
         raise UsageError(f"{figure}: a picture's file ends in .svg, .png or .pdf")
     engine = model_named(model, seed=seed, base_url=base_url)
+    others = {
+        s.model: model_named(s.model, seed=seed, base_url=base_url)
+        for s in chosen.specialists
+        if s.model
+    }
+    for path in filter(None, (json, figure, records and records / "probe")):
+        check_writable(path)
     try:
         with _Watch(engine.virtual) as watch:
             found = experiments.compare(
-                chosen, engine, patterns=names, workers=workers, listen=watch
+                chosen, engine, patterns=names, workers=workers, models=others, listen=watch
             )
     except RunInterrupted as e:
         _save_records(records, e.runs)
@@ -183,6 +184,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """The entry point: run a command, and turn errors into one line and an exit code."""
     words = _spread(sys.argv[1:] if argv is None else list(argv))
     debug = "--debug" in words
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a letter shows "?"
     try:
         app([w for w in words if w != "--debug"], prog_name="okit", standalone_mode=True)
     except KitError as e:

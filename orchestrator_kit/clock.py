@@ -13,6 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import signal
+import threading
 from asyncio import events, tasks
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
@@ -32,6 +35,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._now = 0.0
+        self._clock_resolution = 1e-9  # the base class takes the wall clock's
         self._selector = self  # the base class asks its selector what is ready
 
     def time(self) -> float:
@@ -44,6 +48,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if timeout > 0:
             scheduled: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
             self._now = scheduled[0].when()
+            self._clock_resolution = max(1e-9, math.ulp(self._now))
         return []
 
     def _process_events(self, event_list: list[Any]) -> None:
@@ -60,7 +65,7 @@ def run(main: Callable[[], Coroutine[Any, Any, T]], *, virtual: bool) -> T:
     and then raises KeyboardInterrupt.
     """
     with _outside_the_running_loop():
-        factory = VirtualLoop if virtual else None
+        factory = VirtualLoop if virtual else asyncio.new_event_loop
         with asyncio.Runner(loop_factory=factory) as runner:
             return runner.run(main())
 
@@ -75,9 +80,14 @@ def _outside_the_running_loop() -> Iterator[None]:
     if task is not None:
         tasks._leave_task(loop, task)
     events._set_running_loop(None)
+    # The outer loop's handler would only note an interrupt, for when it runs again.
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler) if main else None
     try:
         yield
     finally:
+        if main:
+            signal.signal(signal.SIGINT, handler)
         events._set_running_loop(loop)
         if task is not None:
             tasks._enter_task(loop, task)

@@ -18,11 +18,11 @@ from orchestrator_kit.errors import (
     BudgetSpent,
     MalformedReply,
     ModelError,
+    PlanRefused,
     RunError,
     TruncatedReply,
 )
-from orchestrator_kit.plan import Plan, Subtask, urgency
-from orchestrator_kit.record import (
+from orchestrator_kit.events import (
     CallEnded,
     CallFailed,
     CallRefused,
@@ -32,6 +32,7 @@ from orchestrator_kit.record import (
     SubtaskEnded,
     SubtaskStarted,
 )
+from orchestrator_kit.plan import Plan, Subtask, unsound, urgency
 
 if TYPE_CHECKING:
     from orchestrator_kit.models.base import Model, Reply, Request
@@ -71,6 +72,7 @@ class Crew:
         self._spent = 0  # tokens of ended calls
         self._reserved = 0  # the most that the calls in flight may still use
         self._reports: list[Report] = []
+        self.failure: Failure | None = None  # the last call's that failed or was refused
         self._read: set[str] = set()  # sections that reached a model
         self._left_out: dict[str, None] = {}  # reports that did not; an ordered set
 
@@ -125,8 +127,10 @@ class Crew:
         """Work through a sound plan; the reports come in its order.
 
         A subtask starts when all it needs have ended, well or not; `brief` makes its ask from the
-        reports that there are.
+        reports that there are. An unsound plan is a PlanRefused.
         """
+        if faults := unsound(plan):
+            raise PlanRefused(f"the plan cannot be worked through: {'; '.join(faults[:5])}")
         workers = min(self.workers, len(plan.subtasks))
         board = _Board(plan, self._weights(plan), workers)
 
@@ -179,6 +183,7 @@ class Crew:
             request, left_out = ask.request(model)
             estimate = self._reserve(ask, request, model)
         except RunError as e:
+            self.failure = Failure(e.kind, str(e))
             self.note(CallRefused(self.now, ask.role, ask.agent, ask.subtask, e.kind, str(e)))
             raise
         self._calls += 1
@@ -210,6 +215,7 @@ class Crew:
             self.note(CallFailed(self.now, call, "cancelled", "cancelled before it ended"))
             raise
         except ModelError as e:
+            self.failure = Failure(e.kind, str(e))
             if e.usage:
                 self._spent += e.usage.total
             self.note(CallFailed(self.now, call, e.kind, str(e), e.usage, e.cost_usd))
@@ -280,7 +286,11 @@ class _Board:
     async def next(self) -> Subtask | None:
         """The next subtask, as soon as one is ready; None when all have ended."""
         *_, name = await self._ready.get()
-        return self._subtasks.get(name)
+        return None if self._ended else self._subtasks[name]
+
+    @property
+    def _ended(self) -> bool:
+        return len(self.reports) == len(self._subtasks)
 
     def received(self, subtask: Subtask) -> list[Report]:
         """The reports that a subtask builds on."""
@@ -293,6 +303,6 @@ class _Board:
             self._missing[follower] -= 1
             if not self._missing[follower]:
                 self._ready.put_nowait(self._rank[follower])
-        if len(self.reports) == len(self._subtasks):
+        if self._ended:
             for _ in range(self._workers):
-                self._ready.put_nowait((0.0, 0, ""))  # no subtask has this name: go home
+                self._ready.put_nowait((0.0, 0, ""))  # wakes those who wait, to go home

@@ -15,12 +15,13 @@ from typing import Any
 from orchestrator_kit import clock, tables
 from orchestrator_kit.answer import Answer
 from orchestrator_kit.crew import Crew
-from orchestrator_kit.errors import RunError, RunInterrupted, UnknownName, UsageError
+from orchestrator_kit.errors import Deadlock, RunError, RunInterrupted, UnknownName, UsageError
+from orchestrator_kit.events import Answered, Event, RunEnded, RunStarted
 from orchestrator_kit.metrics import Measures, measure
 from orchestrator_kit.models.base import Model
 from orchestrator_kit.models.simulated import SimulatedModel
 from orchestrator_kit.patterns import PATTERNS, Pattern, pattern_named
-from orchestrator_kit.record import Answered, Event, Run, RunEnded, RunStarted
+from orchestrator_kit.record import Run
 from orchestrator_kit.scoring import Score, score
 from orchestrator_kit.tasks import Task
 
@@ -216,9 +217,15 @@ class _Series:
     def runs(self) -> tuple[Run, ...]:
         return tuple(Run(tuple(events)) for events in self.records)
 
+    @property
+    def virtual(self) -> bool:
+        """Whether no model of these runs takes real time."""
+        return all(m.virtual for m in (self.model, *self.models.values()))
+
     async def play(self) -> None:
+        """Make the runs that are still to be made."""
         try:
-            for pattern in self.patterns:
+            for pattern in self.patterns[len(self.records) :]:
                 await self._play(pattern)
         finally:
             for model in (self.model, *self.models.values()):
@@ -248,6 +255,9 @@ class _Series:
         try:
             answer = await pattern(crew, task)
             end = RunEnded(crew.now, "done")
+            if not answer.statements and crew.failure:
+                kind = crew.failure.kind
+                end = RunEnded(crew.now, "failed", kind, f"no call brought a result: {kind}")
         except RunError as e:
             answer = Answer(gaps=(f"no answer: {e.kind}",))
             end = RunEnded(crew.now, "failed", e.kind, str(e))
@@ -257,17 +267,29 @@ class _Series:
         note(Answered(crew.now, answer.declaring(crew.gaps())))
         note(end)
 
+    def deadlocked(self, error: Deadlock) -> None:
+        """Put the true end to a record that was cut because its pattern waits for itself."""
+        events = self.records[-1]
+        cut = events.pop()
+        events += [
+            Answered(cut.t, Answer(gaps=(f"no answer: {error.kind}",))),
+            RunEnded(cut.t, "failed", error.kind, str(error)),
+        ]
+
 
 def _to_the_end(series: _Series) -> tuple[Run, ...]:
-    try:
-        clock.run(series.play, virtual=series.model.virtual)
-    except KeyboardInterrupt:
-        raise RunInterrupted(series.runs) from None
+    while len(series.records) < len(series.patterns):
+        try:
+            clock.run(series.play, virtual=series.virtual)
+        except Deadlock as e:
+            series.deadlocked(e)
+        except KeyboardInterrupt:
+            raise RunInterrupted(series.runs) from None
     return series.runs
 
 
 async def _awaited(series: _Series) -> tuple[Run, ...]:
-    if series.model.virtual:  # it takes no time worth waiting for, and needs a clock of its own
+    if series.virtual:  # it takes no time worth waiting for, and needs a clock of its own
         return _to_the_end(series)
     await series.play()
     return series.runs

@@ -43,6 +43,8 @@ def load_task(
     With a source, `prompt` and `documents` replace what it has, and then its facts go too, for
     they are about other questions. TaskError or UnknownName say what cannot be used.
     """
+    if prompt is not None:  # a terminal may hand over bytes that are no text
+        prompt = prompt.encode("utf-8", "replace").decode()
     if source is None:
         if prompt is None:
             raise TaskError("nothing to do: name a scenario or a task folder, or give a prompt")
@@ -68,18 +70,23 @@ def read_document(path: str | Path) -> Document:
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise TaskError(f"{path}: cannot read this kind of file; use {', '.join(SUFFIXES)}")
-    if path.is_dir():
-        raise TaskError(f"{path}: is a folder; name the files in it")
     try:
+        if path.is_dir():
+            raise TaskError(f"{path}: is a folder; name the files in it")
         text = _pdf_text(path) if path.suffix.lower() == ".pdf" else path.read_text("utf-8-sig")
     except FileNotFoundError:
         raise TaskError(f"{path}: no such file; check the name and the folder") from None
     except UnicodeDecodeError as e:
         raise TaskError(f"{path}: is not UTF-8 text (byte {e.start}); save it as UTF-8") from None
-    except OSError as e:
-        raise TaskError(f"{path}: cannot be read ({e.strerror}); check its permissions") from None
+    except (OSError, ValueError) as e:  # ValueError: a name that no file can have
+        reason = e.strerror if isinstance(e, OSError) else e
+        raise TaskError(f"{path}: cannot be read ({reason}); check its name and rights") from None
     if not text.strip():
-        hint = "it may hold only pictures: run it through OCR" if path.suffix == ".pdf" else "fill"
+        hint = (
+            "it may hold only pictures: run it through OCR"
+            if path.suffix.lower() == ".pdf"
+            else "fill"
+        )
         raise TaskError(f"{path}: has no text; {hint} or leave it out")
     return Document(path.name, text.replace("\x00", " "))
 
@@ -104,9 +111,13 @@ def _folder(source: str | Path) -> Path:
     path = Path(source)
     if path.name == "task.toml":
         path = path.parent
-    if not path.exists():
+    try:
+        there = path.exists()
+    except (OSError, ValueError):  # no file can have such a name
+        there = False
+    if not there:
         known = ", ".join(scenarios())
-        raise UnknownName(f"no scenario or folder called {str(source)!r}; scenarios: {known}")
+        raise UnknownName(f"no scenario or folder called {str(source)[:80]!r}; scenarios: {known}")
     if not (path / "task.toml").is_file():
         raise TaskError(f"{path}: holds no task.toml; see a packaged scenario for its form")
     return path
@@ -139,8 +150,8 @@ _NEEDED = {
 def _read_folder(folder: Path) -> Task:
     file = folder / "task.toml"
     try:
-        table = tomllib.loads(file.read_text("utf-8"))
-    except tomllib.TOMLDecodeError as e:
+        table = tomllib.loads(file.read_text("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, RecursionError) as e:
         raise TaskError(f"{file}: is not valid TOML ({e})") from None
     except (OSError, UnicodeDecodeError) as e:
         raise TaskError(f"{file}: cannot be read ({e})") from None
@@ -159,10 +170,11 @@ def _read_folder(folder: Path) -> Task:
     for row in table.get("contradictions", []):
         if len(row["match"]) != 2:
             raise TaskError(f"{file}: `match` of a contradiction has two phrases: {row['says']!r}")
+    documents = tuple(read_document(folder / name) for name in table["documents"])
     try:
         task = Task(
             prompt=table["prompt"],
-            documents=tuple(read_document(folder / name) for name in table["documents"]),
+            documents=documents,
             specialists=tuple(Specialist(**row) for row in table.get("specialists", []))
             or DEFAULT_ROSTER,
             facts=tuple(
@@ -178,7 +190,7 @@ def _read_folder(folder: Path) -> Task:
         )
         return _checked(task)
     except TaskError as e:
-        raise TaskError(str(e) if str(folder) in str(e) else f"{file}: {e}") from None
+        raise TaskError(f"{file}: {e}") from None
 
 
 def _is_text(value: object) -> bool:

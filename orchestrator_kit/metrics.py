@@ -12,15 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from orchestrator_kit.answer import Failure
+from orchestrator_kit.events import CallEnded, CallFailed, CallRefused, CallStarted, SubtaskEnded
 from orchestrator_kit.models.base import Usage
-from orchestrator_kit.record import (
-    CallEnded,
-    CallFailed,
-    CallRefused,
-    CallStarted,
-    Run,
-    SubtaskEnded,
-)
+from orchestrator_kit.record import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,25 +44,37 @@ def complaints(
     plan: Plan, *, specialists: Collection[str], sections: Collection[str], limit: int
 ) -> list[str]:
     """What is wrong with a plan, a sentence each; an empty list is a sound plan."""
-    found = []
-    ids = [s.id for s in plan.subtasks]
-    if not ids:
-        found.append("the plan is empty; it needs at least one subtask")
-    if len(ids) > limit:
-        found.append(f"the plan has {len(ids)} subtasks; at most {limit} are allowed")
-    for name, n in Counter(ids).items():
-        if n > 1:
-            found.append(f"the id {name!r} is used {n} times; each subtask needs its own")
+    found = unsound(plan)
+    if len(plan.subtasks) > limit:
+        found.append(f"the plan has {len(plan.subtasks)} subtasks; at most {limit} are allowed")
     for s in plan.subtasks:
         if s.specialist not in specialists:
             found.append(f"{s.id}: {s.specialist!r} is not on the roster")
-        for need in s.needs:
-            if need not in ids:
-                found.append(f"{s.id}: needs {need!r}, which is no subtask of the plan")
         for section in s.sections:
             if section not in sections:
                 found.append(f"{s.id}: there is no section {section!r}")
-    found += _overlaps(plan)
+    return found + _overlaps(plan)
+
+
+def unsound(plan: Plan) -> list[str]:
+    """Why a plan could not be worked through by anybody, a sentence each."""
+    found = []
+    ids = Counter(s.id for s in plan.subtasks)
+    if not ids:
+        found.append("the plan is empty; it needs at least one subtask")
+    if "" in ids:
+        found.append("a subtask has an empty id")
+    found += [
+        f"the id {name!r} is used {n} times; each subtask needs its own"
+        for name, n in ids.items()
+        if n > 1
+    ]
+    found += [
+        f"{s.id}: needs {need!r}, which is no subtask of the plan"
+        for s in plan.subtasks
+        for need in s.needs
+        if need not in ids
+    ]
     if cycle := _cycle(plan):
         found.append(f"these subtasks wait for each other in a circle: {' -> '.join(cycle)}")
     return found

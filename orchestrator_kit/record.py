@@ -1,208 +1,27 @@
-"""The run record: what happened, event by event, and nothing else.
+"""The run record: the events of one run, in files and back, and the plainest readings of them.
 
-A run's only output. Every table, figure and check is a reading of it. Events are frozen, their
-times are seconds since the run began, and JSON Lines hold them without loss. Knows nothing of how
-calls are made or what the numbers mean.
+A run's only output; every table, figure and check is a reading of it.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
 
-from orchestrator_kit.answer import Answer, Statement
+from orchestrator_kit.answer import Answer
 from orchestrator_kit.errors import RecordError
-from orchestrator_kit.models.base import Message, Usage
-from orchestrator_kit.plan import Plan, Subtask
-
-SCHEMA = 1
-
-Status = Literal["done", "failed", "interrupted"]
-
-
-@dataclass(frozen=True, slots=True)
-class RunStarted:
-    """What is run: the settings that, with the model's replies, determine everything after."""
-
-    t: float
-    pattern: str
-    task: str
-    model: str
-    workers: int
-    seed: int | None = None
-    budget_tokens: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CallStarted:
-    """A request is on its way. `uses` are the calls whose results it builds on.
-
-    `agent` is who asks (a specialist's name, or the role's), `worker` the slot it runs in (None:
-    the orchestrator's own), `subtask` the id it serves.
-    """
-
-    t: float
-    call: int
-    role: str
-    agent: str
-    worker: int | None
-    subtask: str | None
-    uses: tuple[int, ...]
-    format: str | None
-    messages: tuple[Message, ...]
-    max_output_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class CallEnded:
-    """The reply of a call, as it came."""
-
-    t: float
-    call: int
-    text: str
-    usage: Usage
-    cost_usd: float | None
-    finish: str
-
-
-@dataclass(frozen=True, slots=True)
-class CallFailed:
-    """A call without a usable reply; its kind is that of the error.
-
-    A reply that came but could not be parsed has its CallEnded before this; `usage` is that of a
-    reply that was empty or a refusal, for which there is no CallEnded.
-    """
-
-    t: float
-    call: int
-    kind: str
-    message: str
-    usage: Usage | None = None
-    cost_usd: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CallRefused:
-    """A call that was not made: it might go beyond the budget, or cannot fit the window."""
-
-    t: float
-    role: str
-    agent: str
-    subtask: str | None
-    kind: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class NotRead:
-    """Material that was chosen for a call but does not fit into its model's window."""
-
-    t: float
-    call: int
-    blocks: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PlanMade:
-    """A sound plan; its `call` made it."""
-
-    t: float
-    plan: Plan
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRejected:
-    """An unsound plan, and what was wrong with it."""
-
-    t: float
-    plan: Plan
-    complaints: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SubtaskStarted:
-    """A worker begins on a subtask."""
-
-    t: float
-    subtask: str
-    agent: str
-    worker: int
-
-
-@dataclass(frozen=True, slots=True)
-class SubtaskEnded:
-    """A worker is through with a subtask; `failure` is a kind, or None."""
-
-    t: float
-    subtask: str
-    agent: str
-    findings: int
-    failure: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """A peer put something on the board: `what` is claim, claim_lost, handover, findings, done."""
-
-    t: float
-    call: int
-    agent: str
-    what: str
-    items: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The run's answer."""
-
-    t: float
-    answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
-class RunEnded:
-    """The end: done, failed (with the error's kind) or interrupted."""
-
-    t: float
-    status: Status
-    kind: str | None = None
-    message: str = ""
-
-
-Event = (
-    RunStarted
-    | CallStarted
-    | CallEnded
-    | CallFailed
-    | CallRefused
-    | NotRead
-    | PlanMade
-    | PlanRejected
-    | SubtaskStarted
-    | SubtaskEnded
-    | Posted
-    | Answered
-    | RunEnded
+from orchestrator_kit.events import (
+    Answered,
+    Event,
+    RunEnded,
+    RunStarted,
+    Status,
+    from_json,
+    to_json,
 )
-_EVENTS: dict[str, type[Any]] = {c.__name__: c for c in Event.__args__}
-_NESTED: dict[str, Callable[[Any], Any]] = {
-    "usage": lambda v: v and Usage(**v),
-    "messages": lambda v: tuple(Message(**m) for m in v),
-    "answer": lambda v: Answer(
-        tuple(Statement(s["text"], tuple(s["sources"])) for s in v["statements"]), tuple(v["gaps"])
-    ),
-    "plan": lambda v: Plan(tuple(_subtask(s) for s in v["subtasks"]), v["why"], v["call"]),
-}
-
-
-def _subtask(v: dict[str, Any]) -> Subtask:
-    return Subtask(**(v | {"sections": tuple(v["sections"]), "needs": tuple(v["needs"])}))
 
 
 @dataclass(frozen=True)
@@ -259,10 +78,11 @@ class Run:
     def from_jsonl(cls, text: str, *, origin: str = "record") -> Run:
         """The run that `to_jsonl` wrote; RecordError names the first bad line."""
         events = []
-        for n, line in enumerate(text.splitlines(), 1):
+        lines = text.split("\n")  # not at other line breaks: those may stand in a text
+        for n, line in enumerate(lines if lines[-1] else lines[:-1], 1):
             try:
                 events.append(from_json(line))
-            except (ValueError, KeyError, TypeError, AttributeError) as e:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
                 raise RecordError(f"{origin}, line {n}: not an event of this kit ({e})") from None
         if not events or not isinstance(events[0], RunStarted):
             raise RecordError(f"{origin}: is not a run record; it does not begin with RunStarted")
@@ -282,46 +102,40 @@ class Run:
         return cls.from_jsonl(text, origin=str(path))
 
 
-def to_json(event: Event) -> str:
-    """One line of JSON with the event's name, its schema and its fields."""
-    body = {"event": type(event).__name__, "schema": SCHEMA} | _plain(event)
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-
-
-def _plain(value: Any) -> Any:
-    """A dataclass as nested dicts and lists; the library's `asdict` copies every leaf."""
-    if isinstance(value, tuple):
-        return [_plain(v) for v in value]
-    if hasattr(value, "__dataclass_fields__"):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-    return value
-
-
-def from_json(line: str) -> Event:
-    """The event of one line; ValueError, KeyError or TypeError where it is none."""
-    body = json.loads(line)
-    kind = _EVENTS[body.pop("event")]
-    if body.pop("schema") != SCHEMA:
-        raise ValueError(f"written by another version of the kit (this one reads schema {SCHEMA})")
-    for name, value in body.items():
-        if name in _NESTED:
-            body[name] = _NESTED[name](value)
-        elif isinstance(value, list):
-            body[name] = tuple(value)
-    event: Event = kind(**body)
-    return event
-
-
 def write_atomic(path: str | Path, content: str | bytes) -> Path:
-    """Write a whole file or nothing: a reader never sees half of it. RecordError says why not."""
+    """Write a whole file or nothing: a reader never sees half of it. RecordError says why not.
+
+    A device or a pipe is written to, not replaced.
+    """
     path = Path(path)
-    half = path.with_name(f".{path.name}.{os.getpid()}")
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    half = None
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        half.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        half = path.with_name(f".{path.name[:200]}.{os.getpid()}")
+        half.write_bytes(data)
         half.replace(path)
-    except OSError as e:
-        with suppress(OSError):
-            half.unlink()
-        raise RecordError(f"{path}: cannot be written ({e.strerror})") from None
+    except (OSError, ValueError) as e:
+        if half:
+            with suppress(OSError):
+                half.unlink()
+        reason = e.strerror if isinstance(e, OSError) else e
+        raise RecordError(f"{path}: cannot be written ({reason})") from None
     return path
+
+
+def check_writable(path: str | Path) -> None:
+    """RecordError if a file could not be written there: asked before anything is spent."""
+    path = Path(path)
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    if path.is_dir():
+        raise RecordError(f"{path}: cannot be written (it is a folder)")
+    if not folder.is_dir():
+        raise RecordError(f"{path}: cannot be written ({folder} is no folder)")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise RecordError(f"{path}: cannot be written (permission denied)")

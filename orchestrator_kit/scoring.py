@@ -85,6 +85,8 @@ def stands(statement: str, documents: tuple[Document, ...]) -> bool:
         return True
     figures = {w for w in wanted if w[0].isdigit()}
     stems = set(terms(statement)) - figures
+    if not stems:
+        return False
     for document in documents:
         for near, numbers in _windows(document):
             if figures <= numbers and len(stems & near) >= COVERED * len(stems):

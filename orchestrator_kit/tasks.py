@@ -42,12 +42,16 @@ class Document:
     name: str
     text: str
 
+    @property
+    def stem(self) -> str:
+        """The name without its ending and without what would disturb a list of ids."""
+        return re.sub(r"[^\w.-]+", "-", Path(self.name).stem).strip("-") or "document"
+
     @cached_property
     def sections(self) -> tuple[Section, ...]:
-        stem = Path(self.name).stem
         return tuple(
-            Section(f"{stem}#{n}", title, text)
-            for n, (title, text) in enumerate(_split(self.text, stem), 1)
+            Section(f"{self.stem}#{n}", title, text)
+            for n, (title, text) in enumerate(_split(self.text, self.stem), 1)
         )
 
     def __repr__(self) -> str:
@@ -73,6 +77,9 @@ class Fact:
     says: str
     match: tuple[str, ...]
     specialist: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "match", tuple(self.match))  # a list will do
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +138,19 @@ class Task:
     contradictions: tuple[Contradiction, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("documents", "specialists", "facts", "contradictions"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # a list will do
         if not self.prompt.strip():
             raise TaskError("the prompt is empty; say what the answer should be about")
         if not self.specialists:
             raise TaskError("the roster is empty; name at least one specialist")
         for what, names in (
             ("specialist", [s.name for s in self.specialists]),
-            ("document", [Path(d.name).stem for d in self.documents]),
+            ("document", [d.stem for d in self.documents]),
         ):
             for name in names:
+                if not name.strip():
+                    raise TaskError(f"a {what} has no name; give it one")
                 if names.count(name) > 1:
                     raise TaskError(f"two {what}s are called {name!r}; rename one of them")
 
@@ -201,10 +212,14 @@ def _portions(paragraph: str) -> list[str]:
     """A paragraph, or packs of its lines (or words) where it is longer than a section."""
     if len(paragraph.split()) <= SECTION_WORDS:
         return [paragraph]
-    sep = "\n" if "\n" in paragraph else " "  # a PDF's page is one paragraph of many lines
+    lines = paragraph.splitlines()  # a PDF's page is one paragraph of many lines
+    if any(len(line.split()) > SECTION_WORDS for line in lines):
+        sep, parts = " ", paragraph.split()
+    else:
+        sep, parts = "\n", lines
     packs: list[list[str]] = [[]]
     size = 0
-    for part in paragraph.splitlines() if sep == "\n" else paragraph.split():
+    for part in parts:
         size += len(part.split())
         if size > SECTION_WORDS and packs[-1]:
             packs.append([])

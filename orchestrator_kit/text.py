@@ -9,16 +9,14 @@ from functools import lru_cache
 _WORD = re.compile(r"\d+(?:[.,:/]\d+)*%?|[^\W\d_]+")
 _HEADING = re.compile(r"^#{1,6}\s")
 _LIST_ITEM = re.compile(r"^\s*(?:[-*+•]|\(?[0-9]{1,2}[.)]|\([a-z]{1,4}\))\s+")
-_TABLE_RULE = re.compile(r"^\s*\|?(?:\s*:?-{2,}:?\s*\|?)+\s*$")
-_SENTENCE_END = re.compile(r"""[.!?]["'”’)\]]*\s+(?=["'“‘(\[]*[A-Z0-9])""")
+_SENTENCE_END = re.compile(r"""[.!?]["'”’)\]]*\s+(?=["'“‘(\[]*([^\W_]))""")
 _ABBREVIATION = re.compile(
     r"\b(?:[A-Z]|al|approx|art|arts|cf|co|corp|dr|e\.g|etc|fig|i\.e|inc|llc|ltd|mr|mrs|ms|"
-    r"no|nos|p|para|paras|pp|prof|s|sec|st|v|vol|vs|\d+)\.$",
+    r"no|nos|p|para|paras|pp|prof|s|sec|st|v|vol|vs)\.$",
     re.IGNORECASE,
 )
-_QUOTES = str.maketrans(
-    {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‑": "-", "−": "-", " ": " "}
-)
+_QUOTES = str.maketrans(dict.fromkeys("‘’", "'") | dict.fromkeys("“”", '"'))
+_QUOTES |= str.maketrans(dict.fromkeys("\u2010\u2011\u2012–—\u2015−", "-"))
 _SUFFIX = re.compile(r"(?:ations?|ings?|ments?|ities|ity|ies|ed|es|s|ly)$")
 
 # Function words carry no subject; a reader who ranks by shared words skips them.
@@ -49,6 +47,8 @@ def stem(word: str) -> str:
     """A word without its commonest English endings, so that "risks" meets "risk"."""
     if len(word) < 5 or word[0].isdigit():
         return word[:-1] if len(word) == 4 and word.endswith("s") else word
+    if word.endswith("ies"):
+        word = word[:-3] + "y"
     short = _SUFFIX.sub("", word)
     return short if len(short) >= 3 else word
 
@@ -70,7 +70,8 @@ def _alternatives(phrase: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
     found = []
     for part in filter(None, map(normalise, phrase.split("|"))):
         # "5%" does not stand in "15%", nor "1.2" in "1.25" or "31.2"; a plural is the same word.
-        body = rf"(?<!\w)(?<!\d[.,]){re.escape(part)}(?:(?<=[a-z])e?s)?(?!\w)(?![.,]\d)"
+        begin = r"(?<!\w)(?<!\d[.,])" if part[0].isalnum() else ""  # "$5" may follow "US"
+        body = rf"{begin}{re.escape(part)}(?:(?<=[a-z])e?s)?(?!\w)(?![.,]\d)"
         found.append((part, re.compile(body)))
     return tuple(found)
 
@@ -85,7 +86,9 @@ def sentences(text: str) -> tuple[str, ...]:
     for block in _blocks(text):
         start = 0
         for end in _SENTENCE_END.finditer(block):
-            if _ABBREVIATION.search(block[start : end.start() + 1]):
+            said = block[start : end.start() + 1]
+            # "Inc. The", "1. The" and "e.g. the" go on
+            if end[1].islower() or _ABBREVIATION.search(said) or said[:-1].isdigit():
                 continue
             found.append(block[start : end.end()].strip())
             start = end.end()
@@ -97,6 +100,7 @@ def _blocks(text: str) -> list[str]:
     """Paragraphs, list items and table rows, each on one line and without its Markdown marks."""
     blocks: list[str] = []
     lines: list[str] = []
+    in_list = False
 
     def close() -> None:
         if lines:
@@ -105,15 +109,28 @@ def _blocks(text: str) -> list[str]:
 
     for raw in text.splitlines():
         line = raw.strip().replace("**", "").replace("`", "")
-        if not line or _HEADING.match(line) or _TABLE_RULE.match(line):
+        if not line or _HEADING.match(line) or _is_rule(line):
             close()
+            in_list = False
         elif line.startswith("|"):
             close()
             blocks.append(" | ".join(cell.strip() for cell in line.strip("|").split("|")))
-        elif _LIST_ITEM.match(line) or line.startswith(">"):
+        elif line.startswith(">"):
             close()
-            lines.append(_LIST_ITEM.sub("", line.lstrip("> ")))
+            lines.append(line.lstrip("> "))
+        elif (item := _LIST_ITEM.match(line)) and (
+            in_list or not lines or item[0].strip() in "-*+•"
+        ):
+            # a number that opens a line of running prose belongs to the prose
+            close()
+            lines.append(line[item.end() :])
+            in_list = True
         else:
             lines.append(line)
     close()
     return blocks
+
+
+def _is_rule(line: str) -> bool:
+    """Whether a line only draws: under a table's head, or across the page."""
+    return "--" in line and not line.strip("|:- \t")

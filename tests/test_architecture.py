@@ -62,7 +62,9 @@ def test_a_module_is_short_and_says_what_it_is_for(path: Path) -> None:
     assert source.count("\n") <= 420, f"{path.name} is too long for one noun"
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "patterns").glob("[!_]*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE / "patterns").glob("[!_]*.py")), ids=lambda p: p.stem
+)
 def test_a_pattern_fits_one_screen(path: Path) -> None:
     for node in ast.parse(path.read_text("utf-8")).body:
         if isinstance(node, ast.AsyncFunctionDef):

@@ -16,11 +16,12 @@ import pytest
 
 from orchestrator_kit import cli, experiments
 from orchestrator_kit.errors import RunInterrupted
+from orchestrator_kit.events import CallFailed, CallRefused, RunEnded
 from orchestrator_kit.metrics import measure
 from orchestrator_kit.models.base import Reply, Request
 from orchestrator_kit.models.simulated import SimulatedModel
 from orchestrator_kit.patterns import PATTERNS
-from orchestrator_kit.record import CallFailed, CallRefused, Run, RunEnded
+from orchestrator_kit.record import Run
 from orchestrator_kit.tasks import Task
 
 NOTICES = Path(__file__).parents[2] / "shared" / "data" / "notices"

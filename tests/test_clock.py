@@ -20,12 +20,13 @@ from hypothesis import strategies as st
 
 from orchestrator_kit import clock
 from orchestrator_kit.errors import Deadlock, RunError, RunInterrupted
+from orchestrator_kit.events import CallEnded, CallFailed, CallStarted, RunEnded
 from orchestrator_kit.experiments import compare, compare_async, run, run_async
 from orchestrator_kit.metrics import calls, failures, measure
 from orchestrator_kit.models.base import Reply, Request, Usage
 from orchestrator_kit.models.simulated import SimulatedModel
 from orchestrator_kit.patterns import PATTERNS
-from orchestrator_kit.record import CallEnded, CallFailed, CallStarted, Run, RunEnded
+from orchestrator_kit.record import Run
 from orchestrator_kit.tasks import Task
 
 T = TypeVar("T")

@@ -14,11 +14,7 @@ from orchestrator_kit import PATTERNS, Document, Run, SimulatedModel, Specialist
 from orchestrator_kit.answer import Answer, merge
 from orchestrator_kit.crew import Crew
 from orchestrator_kit.errors import ModelError, RateLimited, Refused, ServerFailed
-from orchestrator_kit.metrics import calls
-from orchestrator_kit.models.base import Request
-from orchestrator_kit.patterns import Pattern
-from orchestrator_kit.plan import Plan, Subtask
-from orchestrator_kit.record import (
+from orchestrator_kit.events import (
     Answered,
     CallEnded,
     CallRefused,
@@ -26,6 +22,10 @@ from orchestrator_kit.record import (
     SubtaskEnded,
     SubtaskStarted,
 )
+from orchestrator_kit.metrics import calls
+from orchestrator_kit.models.base import Request
+from orchestrator_kit.patterns import Pattern
+from orchestrator_kit.plan import Plan, Subtask
 from orchestrator_kit.roles import worker
 from orchestrator_kit.tasks import Budget
 from tests.fakes import FunctionModel, findings
@@ -243,8 +243,8 @@ JSON = st.recursive(
         st.lists(inner, max_size=4)
         | st.dictionaries(
             st.sampled_from(
-                "findings statements subtasks gaps claims handovers done statement source sources id "
-                "specialist instruction sections needs why".split()
+                "findings statements subtasks gaps claims handovers done statement source sources "
+                "id specialist instruction sections needs why".split()
             )
             | st.text(max_size=5),
             inner,

@@ -15,19 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator_kit.errors import RecordError, UsageError
-from orchestrator_kit.experiments import run
-from orchestrator_kit.record import (
+from orchestrator_kit.events import (
     SCHEMA,
     Answered,
     CallStarted,
     Event,
-    Run,
     RunEnded,
     RunStarted,
     from_json,
     to_json,
-    write_atomic,
 )
+from orchestrator_kit.experiments import run
+from orchestrator_kit.record import Run, write_atomic
 from orchestrator_kit.tasks import Task
 
 KINDS: tuple[type[Any], ...] = get_args(Event)

@@ -32,12 +32,12 @@ from orchestrator_kit import (
 from orchestrator_kit.answer import Answer
 from orchestrator_kit.crew import Crew
 from orchestrator_kit.errors import ContextOverflow, UnknownName
+from orchestrator_kit.events import CallStarted, PlanMade
 from orchestrator_kit.models import marks, reader, simulated
 from orchestrator_kit.models.base import Format, Message, Reply, Request
 from orchestrator_kit.models.reader import Habits
 from orchestrator_kit.models.simulated import Profile, count_tokens
 from orchestrator_kit.plan import complaints
-from orchestrator_kit.record import CallStarted, PlanMade
 from orchestrator_kit.roles import orchestrator, worker
 
 REPO = Path(__file__).parent.parent
@@ -260,13 +260,6 @@ def test_it_plans_fewer_subtasks_where_fewer_are_allowed() -> None:
     model = SimulatedModel()
     plan = call.parse(ask(model, call.request(model)[0]).text, 1)
     assert len(plan.subtasks) == 2
-
-
-def test_after_a_complaint_it_plans_without_waiting() -> None:
-    task, model = load_task("legal"), SimulatedModel()
-    call = orchestrator.plan(task, limit=8, complaints=["s1 and s2 wait for each other"])
-    plan = call.parse(ask(model, call.request(model)[0]).text, 1)
-    assert not any(s.needs for s in plan.subtasks)
 
 
 def test_a_specialist_with_little_to_read_is_not_called() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -86,10 +86,11 @@ class Page:
         spread = self.habits.noise * (1.0 + self.request.temperature)
         return score * (1.0 + spread * (2.0 * self.rng.random() - 1.0))
 
-    def ranked(self, material: Sequence[Mark]) -> list[tuple[str, tuple[str, ...]]]:
+    def ranked(self, material: Sequence[Mark]) -> Iterator[tuple[str, tuple[str, ...]]]:
         """The passages worth saying, best first, each once."""
+        habits = self.habits
         total = sum(m.size for m in self.material) or 1
-        fade = self.habits.fade * min(1.0, total / self.habits.fade_tokens)
+        fade = habits.fade * min(1.0, total / self.habits.fade_tokens)
         found: list[tuple[float, int, str, tuple[str, ...]]] = []
         rows = scores(self.query(), [m.index for m in material])
         before = 0
@@ -97,18 +98,20 @@ class Page:
             place = 2.0 * (before + mark.size / 2) / total - 1.0  # -1 first, 0 middle, 1 last
             before += mark.size
             weight = 1.0 - fade * (1.0 - place * place)
-            for rank, (asked, specific) in enumerate(zip(row, mark.index.specific, strict=True)):
-                score = weight * (asked + self.habits.specific * specific)
-                if mark.carried:  # a list has its best first, and somebody chose it
-                    score *= self.habits.kept * (1.0 - 0.5 * rank / len(row))
-                text, sources = mark.passages[rank]
-                found.append((self.jittered(score), -len(found), text, sources))
+            carried, passages, specific = mark.carried, mark.passages, mark.index.specific
+            for rank, asked in enumerate(row):
+                score = weight * (asked + habits.specific * specific[rank])
+                if carried:  # a list has its best first, and somebody chose it
+                    score *= habits.kept * (1.0 - 0.5 * rank / len(row))
+                found.append((self.jittered(score), -len(found), *passages[rank]))
         found.sort(reverse=True)
-        floor = found[0][0] * self.habits.floor if found else 0.0
-        once = {
-            normalise(text): (text, s) for score, _, text, s in reversed(found) if score > floor
-        }
-        return list(reversed(once.values()))
+        said: set[str] = set()
+        for score, _, text, sources in found:
+            if score <= found[0][0] * habits.floor:
+                break
+            if normalise(text) not in said:
+                said.add(normalise(text))
+                yield text, sources
 
     def extract(self, wanted: dict[str, Any]) -> str:
         """The best passages as the objects of the first list that the schema has."""

@@ -9,7 +9,7 @@ from math import ceil
 from orchestrator_kit.answer import Answer, Report, merge
 from orchestrator_kit.crew import Crew
 from orchestrator_kit.errors import RunError
-from orchestrator_kit.record import Posted
+from orchestrator_kit.events import Posted
 from orchestrator_kit.roles import peer
 from orchestrator_kit.tasks import Section, Specialist, Task
 

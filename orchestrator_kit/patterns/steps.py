@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from orchestrator_kit.answer import Answer, Report, merge
 from orchestrator_kit.crew import Crew
 from orchestrator_kit.errors import MalformedReply, PlanRefused, RunError, TruncatedReply
+from orchestrator_kit.events import PlanMade, PlanRejected
 from orchestrator_kit.plan import Plan, complaints
-from orchestrator_kit.record import PlanMade, PlanRejected
 from orchestrator_kit.roles import orchestrator, synthesizer
 from orchestrator_kit.tasks import Task
 
@@ -32,7 +32,7 @@ async def make_plan(crew: Crew, task: Task) -> Plan:
             crew.note(PlanMade(crew.now, plan))
             return plan
         crew.note(PlanRejected(crew.now, plan, tuple(faults)))
-    raise PlanRefused("no sound plan after one repair: " + "; ".join(faults))
+    raise PlanRefused("no sound plan after one repair: " + "; ".join(faults[:5]))
 
 
 async def synthesize(crew: Crew, task: Task, reports: Sequence[Report]) -> Answer:

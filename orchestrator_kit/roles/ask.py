@@ -34,7 +34,7 @@ SLACK = 0.02  # share of a window kept free, for tokenizers count a little diffe
 # The marks that only we may write. In any other text their "<" is escaped, so that a document or
 # a reply cannot close its own block and speak in our voice.
 _MARK = re.compile(
-    r"<(?=/?\s*(?:section|report|post|draft|outline|task|expertise|specialist|subtask|gap|"
+    r"<(?=\s*/?\s*(?:section|report|post|draft|outline|task|expertise|specialist|subtask|gap|"
     r"complaint|open|held)\b)",
     re.IGNORECASE,
 )

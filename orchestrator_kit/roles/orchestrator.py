@@ -16,7 +16,6 @@ from orchestrator_kit.roles.ask import Ask, Block, attribute, data
 from orchestrator_kit.roles.replies import (
     STRING,
     form,
-    one_line,
     quote,
     read_object,
     read_text,
@@ -97,7 +96,7 @@ def _read(text: str, call: int) -> Plan:
         raise MalformedReply(f"'subtasks' should be objects by id: {quote(text)}")
     subtasks = tuple(
         Subtask(
-            id=one_line(name),
+            id=read_text({"id": name}, "id"),
             specialist=read_text(row, "specialist"),
             instruction=read_text(row, "instruction"),
             sections=tuple(dict.fromkeys(read_texts(row, "sections"))),

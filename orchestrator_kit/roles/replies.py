@@ -54,13 +54,16 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+_decode = json.JSONDecoder(object_pairs_hook=_once).decode
+
+
 def read_object(text: str) -> dict[str, Any]:
     """The JSON object of a reply; a code fence or words around it are passed over."""
     if not isinstance(text, str) or not text.strip():
         raise EmptyReply("the reply is empty")
     start, end = text.find("{"), text.rfind("}")
     try:
-        found = json.loads(text[start : end + 1], object_pairs_hook=_once) if start < end else None
+        found = _decode(text[start : end + 1]) if start < end else None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
@@ -71,19 +74,20 @@ def read_object(text: str) -> dict[str, Any]:
 def read_text(found: dict[str, Any], key: str, *, default: str | None = None) -> str:
     """A non-empty string of the object; `default` where it may be missing."""
     value = found.get(key, default)
-    if not isinstance(value, str) or not (value.strip() or default is not None):
-        raise MalformedReply(f"{key!r} should be a text: {quote(repr(found))}")
-    if len(value) > LONGEST:
+    if isinstance(value, str) and len(value) > LONGEST:
         raise MalformedReply(f"{key!r} is {len(value):,} characters long: {quote(value)}")
-    return one_line(value)
+    line = one_line(value) if isinstance(value, str) else ""
+    if not line and (default is None or not isinstance(value, str)):
+        raise MalformedReply(f"{key!r} should be a text: {quote(repr(found))}")
+    return line
 
 
 def read_texts(found: dict[str, Any], key: str) -> tuple[str, ...]:
     """A list of strings of the object, without empty ones; missing is empty."""
-    value = found.get(key) or []
+    value = found.get(key, [])
     if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
         raise MalformedReply(f"{key!r} should be a list of texts: {quote(repr(found))}")
-    return tuple(read_text({key: v}, key) for v in value if v.strip())
+    return tuple(read_text({key: v}, key) for v in value if one_line(v))
 
 
 def read_rows(found: dict[str, Any], key: str) -> list[dict[str, Any]]:

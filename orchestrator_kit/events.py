@@ -1,0 +1,251 @@
+"""What happens in a run, as events: frozen, timed in seconds since it began, one line of JSON each.
+
+Knows nothing of how calls are made or what the numbers mean.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from orchestrator_kit.answer import Answer, Statement
+from orchestrator_kit.models.base import Message, Usage
+from orchestrator_kit.plan import Plan, Subtask
+
+SCHEMA = 1
+
+Status = Literal["done", "failed", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """What is run: the settings that, with the model's replies, determine everything after."""
+
+    t: float
+    pattern: str
+    task: str
+    model: str
+    workers: int
+    seed: int | None = None
+    budget_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """A request is on its way. `uses` are the calls whose results it builds on.
+
+    `agent` is who asks (a specialist's name, or the role's), `worker` the slot it runs in (None:
+    the orchestrator's own), `subtask` the id it serves.
+    """
+
+    t: float
+    call: int
+    role: str
+    agent: str
+    worker: int | None
+    subtask: str | None
+    uses: tuple[int, ...]
+    format: str | None
+    messages: tuple[Message, ...]
+    max_output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """The reply of a call, as it came."""
+
+    t: float
+    call: int
+    text: str
+    usage: Usage
+    cost_usd: float | None
+    finish: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailed:
+    """A call without a usable reply; its kind is that of the error.
+
+    A reply that came but could not be parsed has its CallEnded before this; `usage` is that of a
+    reply that was empty or a refusal, for which there is no CallEnded.
+    """
+
+    t: float
+    call: int
+    kind: str
+    message: str
+    usage: Usage | None = None
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallRefused:
+    """A call that was not made: it might go beyond the budget, or cannot fit the window."""
+
+    t: float
+    role: str
+    agent: str
+    subtask: str | None
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotRead:
+    """Material that was chosen for a call but does not fit into its model's window."""
+
+    t: float
+    call: int
+    blocks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanMade:
+    """A sound plan; its `call` made it."""
+
+    t: float
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRejected:
+    """An unsound plan, and what was wrong with it."""
+
+    t: float
+    plan: Plan
+    complaints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SubtaskStarted:
+    """A worker begins on a subtask."""
+
+    t: float
+    subtask: str
+    agent: str
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubtaskEnded:
+    """A worker is through with a subtask; `failure` is a kind, or None."""
+
+    t: float
+    subtask: str
+    agent: str
+    findings: int
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A peer put something on the board: `what` is claim, claim_lost, handover, findings, done."""
+
+    t: float
+    call: int
+    agent: str
+    what: str
+    items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The run's answer."""
+
+    t: float
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The end: done, failed (with the error's kind) or interrupted."""
+
+    t: float
+    status: Status
+    kind: str | None = None
+    message: str = ""
+
+
+Event = (
+    RunStarted
+    | CallStarted
+    | CallEnded
+    | CallFailed
+    | CallRefused
+    | NotRead
+    | PlanMade
+    | PlanRejected
+    | SubtaskStarted
+    | SubtaskEnded
+    | Posted
+    | Answered
+    | RunEnded
+)
+_EVENTS: dict[str, type[Any]] = {c.__name__: c for c in Event.__args__}
+_NESTED: dict[str, Callable[[Any], Any]] = {
+    "usage": lambda v: None if v is None else Usage(**v),
+    "messages": lambda v: tuple(Message(**m) for m in v),
+    "answer": lambda v: Answer(
+        tuple(Statement(s["text"], tuple(s["sources"])) for s in v["statements"]), tuple(v["gaps"])
+    ),
+    "plan": lambda v: Plan(tuple(_subtask(s) for s in v["subtasks"]), v["why"], v["call"]),
+}
+
+
+def _subtask(v: dict[str, Any]) -> Subtask:
+    return Subtask(**(v | {"sections": tuple(v["sections"]), "needs": tuple(v["needs"])}))
+
+
+def to_json(event: Event) -> str:
+    """One line of JSON with the event's name, its schema and its fields."""
+    body = {"event": type(event).__name__, "schema": SCHEMA} | _plain(event)
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    """A dataclass as nested dicts and lists; the library's `asdict` copies every leaf."""
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    return value
+
+
+def from_json(line: str) -> Event:
+    """The event of one line; ValueError, KeyError or TypeError where it is none."""
+    body = json.loads(line)
+    if body.pop("schema") != SCHEMA:
+        raise ValueError(f"written by another version of the kit (this one reads schema {SCHEMA})")
+    kind = _EVENTS[body.pop("event")]
+    for name, value in body.items():
+        if name in _NESTED:
+            body[name] = _NESTED[name](value)
+        elif isinstance(value, list):
+            body[name] = tuple(value)
+    event: Event = kind(**body)
+    for name, hint in _hints(kind).items():
+        if not _fits(getattr(event, name), hint):
+            raise TypeError(f"{name} is {getattr(event, name)!r}")
+    return event
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Whether a value is of the type that a field's hint says."""
+    kind, inner = get_origin(hint), get_args(hint)
+    if kind is Literal:
+        return value in inner
+    if kind is tuple:
+        return isinstance(value, tuple) and all(_fits(v, inner[0]) for v in value)
+    if inner:  # one of several
+        return any(_fits(value, one) for one in inner)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
