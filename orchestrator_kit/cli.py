@@ -87,21 +87,19 @@ def compare(
                 chosen, engine, patterns=names, workers=workers, models=others, listen=watch
             )
     except RunInterrupted as e:
-        _save_records(records, e.runs)
-        kept = f"; the records so far are in {records}" if records else ""
-        err.print(f"okit: interrupted; nothing more is spent{escape(kept)}")
+        where = ""
+        if e.runs:  # paid for, so never lost
+            folder = records or Path("out") / "interrupted"
+            _save_records(folder, e.runs)
+            where = f"; the records so far are in {folder}"
+        err.print(f"okit: interrupted; nothing more is spent{escape(where)}")
         raise typer.Exit(130) from None
     title = (
         f"{chosen.title or chosen.prompt} - {engine.name}, {tables.workers(workers)}, seed {seed}"
     )
     _print_table(title, *tables.comparison(found))
-    for row in found.rows:
-        for failure in row.measures.failures:
-            out.print(
-                f"  {row.pattern}: {failure['agent']}: {failure['kind']}: {failure['message']}",
-                markup=False,
-                soft_wrap=True,
-            )
+    for line in _failures(found):
+        out.print(line, markup=False, soft_wrap=True)
     _save_records(records, [row.run for row in found.rows])
     if json:
         write_atomic(json, found.to_json())
@@ -250,6 +248,19 @@ def _print_table(title: str | None, columns: Sequence[str], rows: Sequence[Seque
     head, *lines = tables.as_text(columns, rows).splitlines()
     out.print(head, style="dim", markup=False, soft_wrap=True)
     out.print("\n".join(lines), markup=False, soft_wrap=True)
+
+
+def _failures(found: experiments.Comparison) -> list[str]:
+    """A line for each way in which calls of a pattern failed, and whose they were."""
+    whose: dict[tuple[str, str], list[str]] = {}
+    for row in found.rows:
+        for failure in row.measures.failures:
+            what = f"{failure['kind']}: {failure['message']}"
+            whose.setdefault((row.pattern, what), []).append(str(failure["agent"]))
+    return [
+        f"  {pattern}: {', '.join(dict.fromkeys(agents))}: {what}"
+        for (pattern, what), agents in whose.items()
+    ]
 
 
 def _save_records(folder: Path | None, runs: Sequence[Run]) -> None:

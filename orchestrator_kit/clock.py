@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import math
 import signal
 import threading
@@ -64,10 +65,26 @@ def run(main: Callable[[], Coroutine[Any, Any, T]], *, virtual: bool) -> T:
     Ctrl-C, or a notebook's stop button, cancels the coroutine, lets it put its house in order,
     and then raises KeyboardInterrupt.
     """
-    with _outside_the_running_loop():
+    with _outside_the_running_loop(), _uncollected(virtual):
         factory = VirtualLoop if virtual else asyncio.new_event_loop
         with asyncio.Runner(loop_factory=factory) as runner:
             return runner.run(main())
+
+
+@contextlib.contextmanager
+def _uncollected(virtual: bool) -> Iterator[None]:
+    """No search for garbage during a virtual run, which is short and makes hardly any cycles.
+
+    30,000 subtasks took 12 s instead of 19, and not more memory (benchmarks/engine.py).
+    """
+    pause = virtual and gc.isenabled()
+    if pause:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if pause:
+            gc.enable()
 
 
 @contextlib.contextmanager

@@ -244,8 +244,7 @@ class Crew:
         left = budget - self._spent - self._reserved
         if estimate > left:
             raise BudgetSpent(
-                f"{ask.agent}: the call may take {estimate:,} tokens, "
-                f"{max(0, left):,} of {budget:,} are left"
+                f"the call may take {estimate:,} tokens, {max(0, left):,} of {budget:,} are left"
             )
         self._reserved += estimate
         return estimate

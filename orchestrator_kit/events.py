@@ -226,15 +226,15 @@ def from_json(line: str) -> Event:
         elif isinstance(value, list):
             body[name] = tuple(value)
     event: Event = kind(**body)
-    for name, hint in _hints(kind).items():
+    for name, hint in _hints(kind.__name__).items():
         if not _fits(getattr(event, name), hint):
             raise TypeError(f"{name} is {getattr(event, name)!r}")
     return event
 
 
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _hints(event: str) -> dict[str, Any]:
+    return get_type_hints(_EVENTS[event])
 
 
 def _fits(value: object, hint: Any) -> bool:

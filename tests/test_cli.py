@@ -1,6 +1,7 @@
 """The command line: what it writes, and that every mistake ends in one line."""
 
 import importlib.util
+import io
 import json
 import os
 import shutil
@@ -91,6 +92,13 @@ def process(words: Sequence[str], cwd: Path, hash_seed: str = "0") -> Ended:
 def figures(path: str = "found.json") -> dict[str, Any]:
     found: dict[str, Any] = json.loads(Path(path).read_text("utf-8"))
     return found
+
+
+def own(model: str) -> None:
+    """Gives the shipwright of the task a model of its own."""
+    path = Path("ferry/task.toml")
+    name = 'name = "shipwright"\n'
+    path.write_text(path.read_text("utf-8").replace(name, f"{name}model = {model}\n"), "utf-8")
 
 
 # ---- what a comparison writes ----
@@ -236,6 +244,76 @@ def test_another_profile_is_another_model(okit: Okit) -> None:
     assert figures()["model"]["window"] == 128_000
 
 
+def test_a_specialist_works_on_the_model_that_the_task_names_for_it(
+    okit: Okit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete = SimulatedModel.complete
+    asked: list[tuple[str, str]] = []
+
+    async def noted(self: SimulatedModel, request: Request) -> Reply:
+        asked.append((self.name, request.messages[-1].content))
+        return await complete(self, request)
+
+    monkeypatch.setattr(SimulatedModel, "complete", noted)
+    own('"simulated:large"')
+    done = okit("compare", "ferry", "--patterns", "parallelization", "--json", "found.json")
+    assert (done.code, done.err) == (0, "")
+    assert {name for name, brief in asked if "shipwright" in brief} == {"simulated-large"}
+    assert {name for name, brief in asked if "shipwright" not in brief} == {"simulated-small"}
+    assert len(asked) == 3
+    assert figures()["model"]["name"] == "simulated-small"
+    assert okit("compare", "ferry", "--json", "found.json").code == 0
+    assert {run["status"] for run in figures()["runs"]} == {"done"}
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ('"gpt"', "no model called 'gpt'; there are: endpoint:NAME"),
+        ('"simulated:huge"', "no profile called 'huge'"),
+    ],
+)
+def test_a_model_that_a_task_names_and_nobody_knows_ends_in_one_line(
+    okit: Okit, model: str, said: str
+) -> None:
+    own(model)
+    assert said in okit("compare", "ferry").complaint
+
+
+def test_a_prompt_with_bytes_that_are_no_text_is_asked_with_question_marks(okit: Okit) -> None:
+    words = [
+        "--prompt",
+        "\udcff why \udc80?",
+        "--documents",
+        "ferry/survey.md",
+        "--patterns=pipeline",
+    ]
+    done = okit("compare", *words, "--json", "found.json", "--records", "records")
+    assert (done.code, done.err) == (0, "")
+    assert figures()["task"]["prompt"] == "? why ??"
+    assert Run.load("records/pipeline.jsonl").started.task == "? why ??"
+
+
+def test_a_terminal_that_lacks_a_letter_shows_a_question_mark(
+    okit: Okit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    terminal = io.TextIOWrapper(written, encoding="ascii", write_through=True)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    words = ["--prompt", "Größe? " * 30, "--documents", "ferry/survey.md"]
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["compare", *words])
+    assert not caught.value.code
+    assert written.getvalue().decode("ascii").startswith("Gr??e? Gr??e?")
+
+
+def test_a_picture_may_be_a_png(okit: Okit) -> None:
+    pytest.importorskip("matplotlib")
+    done = okit("compare", "ferry", "--patterns", "pipeline", "--figure", "new/found.png")
+    assert (done.code, done.err) == (0, "")
+    assert Path("new/found.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_scenario_is_run_by_its_name(okit: Okit) -> None:
     done = okit("compare", "legal", "--patterns", "single_call", "--json", "found.json")
     assert done.code == 0
@@ -358,6 +436,18 @@ def test_nothing_is_run_or_written_where_a_name_is_wrong(okit: Okit) -> None:
     assert sorted(Path.cwd().rglob("*")) == before
 
 
+@pytest.mark.parametrize("option", ["--json", "--figure", "--records"])
+def test_nothing_is_spent_where_its_results_could_not_be_written(
+    okit: Okit, option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spend(*_: object, **__: object) -> None:
+        raise AssertionError("a call was made")
+
+    monkeypatch.setattr(experiments, "compare", spend)
+    complaint = okit("compare", "ferry", option, "ferry/survey.md/deep/x.svg").complaint
+    assert complaint.endswith("cannot be written (ferry/survey.md is no folder)")
+
+
 def test_debug_shows_the_traceback_of_a_mistake(
     okit: Okit, small_folder: Path, tmp_path: Path
 ) -> None:
@@ -393,7 +483,8 @@ def test_a_pattern_whose_first_call_does_not_fit_ends_with_a_code_and_a_reason(o
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_every_refused_call_is_named_and_nothing_is_spent(okit: Okit, pattern: str) -> None:
-    okit("compare", "ferry", "--patterns", pattern, "--budget-tokens", 50, "--json", "found.json")
+    words = ["ferry", "--patterns", pattern, "--budget-tokens", 50, "--json", "found.json"]
+    assert okit("compare", *words).code == 1
     (run,) = figures()["runs"]
     assert (run["calls"], run["input_tokens"], run["output_tokens"]) == (0, 0, 0)
     assert run["answer"].startswith("\nNot covered:\n")

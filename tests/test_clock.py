@@ -28,6 +28,7 @@ from orchestrator_kit.models.simulated import SimulatedModel
 from orchestrator_kit.patterns import PATTERNS
 from orchestrator_kit.record import Run
 from orchestrator_kit.tasks import Task
+from tests.fakes import FunctionModel
 
 T = TypeVar("T")
 either_clock = pytest.mark.parametrize("virtual", [True, False], ids=["virtual", "real"])
@@ -44,15 +45,35 @@ def on_virtual_time(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 # ---- virtual time ----
 
 
-def test_virtual_time_begins_at_zero_and_costs_nothing() -> None:
+@pytest.mark.parametrize("seconds", [0.25, 2_592_000.0, 31_536_000.0, 1e12, 1e15])
+def test_virtual_time_begins_at_zero_and_costs_nothing(seconds: float) -> None:
     async def main() -> float:
         assert now() == 0.0
-        await asyncio.sleep(3_600 * 24 * 30)
+        await asyncio.sleep(seconds)
         return now()
 
     began = time.perf_counter()
-    assert on_virtual_time(main) == 2_592_000.0
+    assert on_virtual_time(main) == seconds
     assert time.perf_counter() - began < 5.0
+
+
+def test_virtual_time_is_as_fine_where_the_systems_clock_is_coarse(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    info = time.get_clock_info("monotonic")
+    info.resolution = 0.015625  # of Windows, before Python 3.13
+    monkeypatch.setattr(time, "get_clock_info", lambda _: info)
+    seen: list[float] = []
+
+    async def sleeper(seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        seen.append(now())
+
+    async def main() -> None:
+        await asyncio.gather(sleeper(1.01), sleeper(1.0))
+
+    on_virtual_time(main)
+    assert seen == [1.0, 1.01]
 
 
 @given(st.lists(st.integers(1, 10**8).map(lambda n: n / 1024), max_size=20))
@@ -257,6 +278,21 @@ def test_it_runs_inside_a_running_loop_which_goes_on_afterwards(virtual: bool) -
 
 
 @either_clock
+def test_the_loop_that_is_set_for_the_thread_stays_set(virtual: bool) -> None:
+    async def outer() -> int:
+        return clock.run(lambda: doubled(4), virtual=virtual)
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        assert loop.run_until_complete(outer()) == 8
+        assert asyncio.get_event_loop() is loop
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+@either_clock
 def test_it_runs_from_a_callback_of_a_loop_without_a_task(virtual: bool) -> None:
     async def outer() -> int:
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -428,6 +464,38 @@ def test_who_waits_in_a_deadlock_can_clean_up() -> None:
     assert seen == ["cleaned"]
 
 
+class NeverReplies(FunctionModel):
+    """A model whose calls wait for something that nothing could ever bring."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _: ("", 0.0))
+
+    async def complete(self, request: Request) -> Reply:
+        await forgotten_future()
+        raise AssertionError("nobody sets it")
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_run_that_waits_for_itself_is_a_failed_run_with_its_record(
+    pattern: str, small_task: Task
+) -> None:
+    record = run(small_task, pattern, NeverReplies(), workers=2)
+    assert record.ended is not None
+    assert (record.status, record.ended.kind) == ("failed", "deadlock")
+    assert record.answer.gaps[0] == "no answer: deadlock"
+    made = calls(record)
+    assert made
+    assert {c.failure for c in made} == {"cancelled"}
+    assert [type(e) for e in record.events].count(RunEnded) == 1
+    assert Run.from_jsonl(record.to_jsonl()) == record
+
+
+def test_a_comparison_goes_on_after_a_run_that_waits_for_itself(small_task: Task) -> None:
+    found = compare(small_task, NeverReplies())
+    assert [row.pattern for row in found.rows] == list(PATTERNS)
+    assert {row.run.status for row in found.rows} == {"failed"}
+
+
 # ---- the same run from anywhere ----
 
 
@@ -557,6 +625,35 @@ def test_an_interrupted_run_is_a_keyboard_interrupt_to_whoever_does_not_know_it(
 ) -> None:
     with usual_interrupt(), pytest.raises(KeyboardInterrupt):
         run(small_task, "single_call", Live(0, ctrl_c))
+
+
+def test_ctrl_c_reaches_a_run_inside_a_running_loop_which_goes_on_afterwards(
+    small_task: Task,
+) -> None:
+    class Slow(Live):
+        async def complete(self, request: Request) -> Reply:
+            self.asked += 1
+            asyncio.get_running_loop().call_later(0.005, ctrl_c)
+            await asyncio.sleep(5)
+            return Reply(FINDINGS, Usage(10, 5), 0.01)
+
+    model = Slow(0, ctrl_c)
+
+    async def outer() -> Run:
+        async with nothing_changed():
+            handler = signal.getsignal(signal.SIGINT)
+            with pytest.raises(RunInterrupted) as caught:
+                run(small_task, "single_call", model)
+            assert signal.getsignal(signal.SIGINT) is handler
+        (record,) = caught.value.runs
+        assert isinstance(record, Run)
+        return record
+
+    with usual_interrupt():
+        record = asyncio.run(outer())
+    assert record.status == "interrupted"
+    assert {c.failure for c in calls(record)} == {"cancelled"}
+    assert (model.asked, model.closed) == (1, 1)
 
 
 def test_ctrl_c_on_virtual_time_keeps_the_record_too(small_task: Task) -> None:

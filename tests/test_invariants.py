@@ -27,6 +27,7 @@ from orchestrator_kit.models.base import Request
 from orchestrator_kit.patterns import Pattern
 from orchestrator_kit.plan import Plan, Subtask
 from orchestrator_kit.roles import worker
+from orchestrator_kit.scoring import score
 from orchestrator_kit.tasks import Budget
 from tests.fakes import FunctionModel, findings
 
@@ -235,6 +236,31 @@ def test_nothing_is_spent_beyond_the_budget_and_a_refused_call_is_an_event(
         assert m.tokens == whole.tokens, "where nothing was refused, nothing is missing"
     elif not found.answer.statements:
         assert found.answer.gaps, "an answer that has nothing must say so"
+
+
+@every_pattern
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a  b.md",
+        "Screenshot at 5.04\u202fPM.md",
+        "a\u00a0b.md",
+        "a\u200db.md",
+        "report[1].md",
+        "Smith, 2020.md",
+        "<b>'q\"&amp;.md",
+        "договор #3.md",
+        "$$$.md",
+    ],
+)
+def test_a_document_of_any_name_is_cited_through_every_pattern(pattern: Pattern, name: str) -> None:
+    task = replace(TASK, documents=(Document(name, TEXT),))
+    found = run(task, pattern)
+    assert found.status == "done"
+    assert found.answer.statements
+    assert all(s.sources for s in found.answer.statements)
+    assert {i for s in found.answer.statements for i in s.sources} <= task.section_by_id.keys()
+    assert score(task, found.answer).groundedness == 1.0
 
 
 JSON = st.recursive(

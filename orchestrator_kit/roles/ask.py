@@ -121,7 +121,7 @@ class Ask(Generic[T_co]):
         room -= model.count_tokens(SYSTEM) + model.count_tokens(self.brief)
         if room <= 0:
             raise ContextOverflow(
-                f"{self.agent}: the brief alone is larger than the {model.window:,} tokens of "
+                f"the brief alone is larger than the {model.window:,} tokens of "
                 f"{model.name}; use a model with a larger window or a shorter task"
             )
         kept = self._fitting(model, room)

@@ -104,7 +104,10 @@ def read_statements(
     """The statements of a report or answer; sources that were not in the material are dropped."""
     statements = []
     for row in read_rows(found, key):
-        sources = read_texts({"sources": [row["source"]]} if "source" in row else row, "sources")
+        if "source" in row:
+            sources: tuple[str, ...] = (read_text(row, "source", default=""),)
+        else:
+            sources = read_texts(row, "sources")
         statements.append(
             Statement(read_text(row, "statement"), tuple(s for s in sources if s in known))
         )
