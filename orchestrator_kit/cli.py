@@ -6,6 +6,7 @@ in one line on standard error and a non-zero exit; `--debug` shows the traceback
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
 import io
@@ -81,6 +82,8 @@ def compare(
     }
     for path in filter(None, (json, figure, records and records / "probe")):
         check_writable(path)
+    if figure.suffix != ".svg":
+        importlib.import_module("orchestrator_kit.figures")  # says so if matplotlib is missing
     try:
         with _Watch(engine.virtual) as watch:
             found = experiments.compare(

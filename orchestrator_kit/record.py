@@ -111,7 +111,7 @@ def write_atomic(path: str | Path, content: str | bytes) -> Path:
     data = content.encode("utf-8", "replace") if isinstance(content, str) else content
     half = None
     try:
-        if path.exists() and not path.is_file():
+        if _is_device(path):
             path.write_bytes(data)
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,22 +120,39 @@ def write_atomic(path: str | Path, content: str | bytes) -> Path:
         half.replace(path)
     except (OSError, ValueError) as e:
         if half:
-            with suppress(OSError):
+            with suppress(OSError, ValueError):
                 half.unlink()
-        reason = e.strerror if isinstance(e, OSError) else e
-        raise RecordError(f"{path}: cannot be written ({reason})") from None
+        raise _unwritable(path, e) from None
     return path
 
 
 def check_writable(path: str | Path) -> None:
-    """RecordError if a file could not be written there: asked before anything is spent."""
+    """RecordError if `write_atomic` could not write there: asked before anything is spent."""
     path = Path(path)
-    folder = path.parent
-    while not folder.exists():
-        folder = folder.parent
-    if path.is_dir():
-        raise RecordError(f"{path}: cannot be written (it is a folder)")
-    if not folder.is_dir():
-        raise RecordError(f"{path}: cannot be written ({folder} is no folder)")
-    if not os.access(path if path.exists() else folder, os.W_OK):
-        raise RecordError(f"{path}: cannot be written (permission denied)")
+    try:
+        if _is_device(path):
+            folder = path
+        else:
+            folder = path.parent
+            while not folder.exists():
+                folder = folder.parent
+            path.exists()  # raises for a name that no file can have
+        if path.is_dir():
+            raise IsADirectoryError(0, "it is a folder")
+        if not (folder.is_dir() or _is_device(folder)):
+            raise NotADirectoryError(0, f"{folder} is no folder")
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(0, "permission denied")
+        if "\0" in str(path):
+            raise ValueError("embedded null byte")
+    except (OSError, ValueError) as e:
+        raise _unwritable(path, e) from None
+
+
+def _is_device(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _unwritable(path: Path, error: OSError | ValueError) -> RecordError:
+    reason = error.strerror if isinstance(error, OSError) else error
+    return RecordError(f"{path}: cannot be written ({reason})")

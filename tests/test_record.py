@@ -411,6 +411,8 @@ def test_a_disk_that_is_full_in_the_middle_leaves_no_half_file(
         ("", "it is a folder"),
         (".", "it is a folder"),
         ("/", "it is a folder"),
+        ("x" * 300, "File name too long"),
+        ("a\0b", "embedded null byte"),
     ],
 )
 def test_where_no_file_can_be_written_is_told_beforehand_in_one_line(
