@@ -49,18 +49,22 @@ def index(passages: tuple[str, ...]) -> Index:
 
 def scores(query: Iterable[str], indexes: Sequence[Index]) -> list[list[float]]:
     """BM25 of every passage of every index for the query's terms, all taken as one collection."""
-    found = [[0.0] * ix.size for ix in indexes]
+    wanted = set(query)
+    # Sorted, since sums of floats depend on their order and a set has none to rely on.
+    shared = [sorted(ix.postings.keys() & wanted) for ix in indexes]
+    counts: dict[str, int] = {}
+    for ix, common in zip(indexes, shared, strict=True):
+        for term in common:
+            counts[term] = counts.get(term, 0) + len(ix.postings[term])
     total = sum(ix.size for ix in indexes)
-    for term in dict.fromkeys(query):
-        hits = [(k, ix.postings[term]) for k, ix in enumerate(indexes) if term in ix.postings]
-        if not hits:
-            continue
-        n = sum(len(postings) for _, postings in hits)
-        idf = math.log1p((total - n + 0.5) / (n + 0.5))
-        for k, postings in hits:
-            row = found[k]
-            for i, weight in postings:
-                row[i] += idf * weight
+    idf = {term: math.log1p((total - n + 0.5) / (n + 0.5)) for term, n in counts.items()}
+    found = []
+    for ix, common in zip(indexes, shared, strict=True):
+        row = [0.0] * ix.size
+        for term in common:
+            for i, weight in ix.postings[term]:
+                row[i] += idf[term] * weight
+        found.append(row)
     return found
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
 
-from orchestrator_kit.ranking import Index, index
+from orchestrator_kit.ranking import Index
 from orchestrator_kit.text import sentences
 
 Count = Callable[[str], int]
@@ -44,7 +44,7 @@ class Mark:
 
     @property
     def index(self) -> Index:
-        return _index(self.passages)
+        return _claims_index(self.text) if self.carried else _prose_index(self.text)
 
 
 @lru_cache(maxsize=16_384)
@@ -59,8 +59,13 @@ def _prose(block: str, text: str) -> Passages:
 
 
 @lru_cache(maxsize=16_384)
-def _index(passages: Passages) -> Index:
-    return index(tuple(text for text, _ in passages))
+def _claims_index(text: str) -> Index:
+    return Index([claim for claim, _ in _claims(text)])
+
+
+@lru_cache(maxsize=16_384)
+def _prose_index(text: str) -> Index:
+    return Index(sentences(text))
 
 
 @lru_cache(maxsize=16_384)

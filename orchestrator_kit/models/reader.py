@@ -92,13 +92,14 @@ class Page:
         total = sum(m.size for m in self.material) or 1
         fade = habits.fade * min(1.0, total / self.habits.fade_tokens)
         found: list[tuple[float, int, str, tuple[str, ...]]] = []
-        rows = scores(self.query(), [m.index for m in material])
+        indexes = [m.index for m in material]
+        rows = scores(self.query(), indexes)
         before = 0
-        for mark, row in zip(material, rows, strict=True):
+        for mark, ix, row in zip(material, indexes, rows, strict=True):
             place = 2.0 * (before + mark.size / 2) / total - 1.0  # -1 first, 0 middle, 1 last
             before += mark.size
             weight = 1.0 - fade * (1.0 - place * place)
-            carried, passages, specific = mark.carried, mark.passages, mark.index.specific
+            carried, passages, specific = mark.carried, mark.passages, ix.specific
             for rank, asked in enumerate(row):
                 score = weight * (asked + habits.specific * specific[rank])
                 if carried:  # a list has its best first, and somebody chose it
