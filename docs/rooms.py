@@ -23,12 +23,13 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("ranking", "tasks", "plan", "answer", "clock"),
     ("models", "loading"),
     ("events", "roles"),
-    ("record", "crew", "scoring"),
-    ("metrics",),
+    ("record", "agenda", "scoring"),
+    ("crew", "metrics"),
     ("patterns",),
     ("tables",),
+    ("comparison",),
     ("experiments", "svg"),
-    ("figures", "widgets", "checks", "exercises"),
+    ("figures", "widgets", "progress", "checks", "exercises"),
     ("cli",),
 )
 

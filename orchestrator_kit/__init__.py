@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orchestrator_kit.answer import Answer, Report, Statement
+    from orchestrator_kit.comparison import Comparison
     from orchestrator_kit.errors import KitError, RunInterrupted
-    from orchestrator_kit.experiments import Comparison, compare, compare_async, run, run_async
+    from orchestrator_kit.experiments import compare, compare_async, run, run_async
     from orchestrator_kit.loading import load_task, read_document, scenarios
     from orchestrator_kit.metrics import measure
     from orchestrator_kit.models.endpoint import EndpointModel
@@ -58,7 +59,8 @@ __version__ = "0.1.0"
 _MODULES = {
     "answer": "Answer Report Statement",
     "errors": "KitError RunInterrupted",
-    "experiments": "Comparison compare compare_async run run_async",
+    "comparison": "Comparison",
+    "experiments": "compare compare_async run run_async",
     "loading": "load_task read_document scenarios",
     "metrics": "measure",
     "models.endpoint": "EndpointModel",

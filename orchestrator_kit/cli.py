@@ -21,13 +21,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from orchestrator_kit import exercises, experiments, loading, svg, tables
+from orchestrator_kit.comparison import Comparison
 from orchestrator_kit.errors import KitError, MissingExtra, RunInterrupted, UsageError
-from orchestrator_kit.events import CallEnded, CallFailed, Event, RunEnded, RunStarted
 from orchestrator_kit.models import model_named
 from orchestrator_kit.patterns import pattern_named
+from orchestrator_kit.progress import Watch
 from orchestrator_kit.record import Run, check_writable, write_atomic
 from orchestrator_kit.tasks import Task
 
@@ -85,7 +85,7 @@ def compare(
     if figure.suffix != ".svg":
         importlib.import_module("orchestrator_kit.figures")  # says so if matplotlib is missing
     try:
-        with _Watch(engine.virtual) as watch:
+        with Watch(err, lines=not engine.virtual) as watch:
             found = experiments.compare(
                 chosen, engine, patterns=names, workers=workers, models=others, listen=watch
             )
@@ -253,7 +253,7 @@ def _print_table(title: str | None, columns: Sequence[str], rows: Sequence[Seque
     out.print("\n".join(lines), markup=False, soft_wrap=True)
 
 
-def _failures(found: experiments.Comparison) -> list[str]:
+def _failures(found: Comparison) -> list[str]:
     """A line for each way in which calls of a pattern failed, and whose they were."""
     whose: dict[tuple[str, str], list[str]] = {}
     for row in found.rows:
@@ -274,7 +274,7 @@ def _save_records(folder: Path | None, runs: Sequence[Run]) -> None:
     out.print(f"records: {escape(str(folder))}")
 
 
-def _draw(found: experiments.Comparison, figure: Path) -> None:
+def _draw(found: Comparison, figure: Path) -> None:
     longest = max(found.rows, key=lambda row: len(row.run.events))
     best = next((r for r in found.rows if r.pattern == "orchestrator_worker"), longest)
     if figure.suffix == ".svg":
@@ -283,43 +283,3 @@ def _draw(found: experiments.Comparison, figure: Path) -> None:
     from orchestrator_kit import figures
 
     figures.save(figures.overview(found, best.run), figure)
-
-
-class _Watch:
-    """What a run is at, on standard error: a live line, or off a terminal a line a pattern.
-
-    A simulated run is over before anybody could read it, so it says nothing off a terminal.
-    """
-
-    def __init__(self, virtual: bool) -> None:
-        self._lines = not err.is_terminal and not virtual
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            TimeElapsedColumn(),
-            console=err,
-            transient=True,
-            disable=not err.is_terminal,
-        )
-        self._line = self._progress.add_task("starting", total=None)
-        self._pattern = ""
-        self._calls = 0
-
-    def __enter__(self) -> _Watch:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, RunStarted):
-            self._pattern, self._calls = event.pattern, 0
-        elif isinstance(event, CallEnded | CallFailed):
-            self._calls += 1
-        else:
-            if self._lines and isinstance(event, RunEnded):
-                taken = tables.seconds(event.t)
-                err.print(f"{self._pattern}: {self._calls} calls, {taken}, {event.status}")
-            return
-        self._progress.update(self._line, description=f"{self._pattern}: {self._calls} calls done")

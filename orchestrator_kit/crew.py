@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from orchestrator_kit.agenda import Agenda
 from orchestrator_kit.answer import Failure, Report
 from orchestrator_kit.errors import (
     BudgetSpent,
@@ -32,7 +33,7 @@ from orchestrator_kit.events import (
     SubtaskEnded,
     SubtaskStarted,
 )
-from orchestrator_kit.plan import Plan, Subtask, unsound, urgency
+from orchestrator_kit.plan import Plan, Subtask, unsound
 
 if TYPE_CHECKING:
     from orchestrator_kit.models.base import Model, Reply, Request
@@ -132,19 +133,19 @@ class Crew:
         if faults := unsound(plan):
             raise PlanRefused(f"the plan cannot be worked through: {'; '.join(faults[:5])}")
         workers = min(self.workers, len(plan.subtasks))
-        board = _Board(plan, self._weights(plan), workers)
+        agenda = Agenda(plan, self._weights(plan), workers)
 
         async def work() -> None:
-            while (subtask := await board.next()) is not None:
-                ask = brief(subtask, board.received(subtask))
+            while (subtask := await agenda.next()) is not None:
+                ask = brief(subtask, agenda.received(subtask))
                 if plan.call is not None:  # the plan is a cause of all that is done for it
                     ask = replace(ask, uses=(plan.call, *ask.uses))
-                board.close(subtask, await self.report(ask))
+                agenda.close(subtask, await self.report(ask))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
                 group.create_task(work())
-        return [board.reports[s.id] for s in plan.subtasks]
+        return [agenda.reports[s.id] for s in plan.subtasks]
 
     def gaps(self) -> list[str]:
         """What the answer must declare: failed or empty reports, and what nobody read."""
@@ -262,46 +263,3 @@ class Crew:
             s.id: 200.0 + (sum(sections[i].words for i in s.sections) if s.sections else whole)
             for s in plan.subtasks
         }
-
-
-class _Board:
-    """The subtasks of a plan: hands out the most urgent that is ready, to so many workers."""
-
-    def __init__(self, plan: Plan, weights: Mapping[str, float], workers: int) -> None:
-        self.reports: dict[str, Report] = {}
-        self._workers = workers
-        self._subtasks = {s.id: s for s in plan.subtasks}
-        self._missing = {s.id: len(s.needs) for s in plan.subtasks}
-        self._followers: dict[str, list[str]] = {}
-        urgent = urgency(plan, weights)
-        self._rank = {s.id: (-urgent[s.id], n, s.id) for n, s in enumerate(plan.subtasks)}
-        self._ready: asyncio.PriorityQueue[tuple[float, int, str]] = asyncio.PriorityQueue()
-        for s in plan.subtasks:
-            for need in s.needs:
-                self._followers.setdefault(need, []).append(s.id)
-            if not s.needs:
-                self._ready.put_nowait(self._rank[s.id])
-
-    async def next(self) -> Subtask | None:
-        """The next subtask, as soon as one is ready; None when all have ended."""
-        *_, name = await self._ready.get()
-        return None if self._ended else self._subtasks[name]
-
-    @property
-    def _ended(self) -> bool:
-        return len(self.reports) == len(self._subtasks)
-
-    def received(self, subtask: Subtask) -> list[Report]:
-        """The reports that a subtask builds on."""
-        return [self.reports[need] for need in subtask.needs]
-
-    def close(self, subtask: Subtask, report: Report) -> None:
-        """Note a report, and set free what waited for it."""
-        self.reports[subtask.id] = report
-        for follower in self._followers.get(subtask.id, ()):
-            self._missing[follower] -= 1
-            if not self._missing[follower]:
-                self._ready.put_nowait(self._rank[follower])
-        if self._ended:
-            for _ in range(self._workers):
-                self._ready.put_nowait((0.0, 0, ""))  # wakes those who wait, to go home

@@ -15,8 +15,8 @@ from textwrap import wrap
 from typing import Any
 
 from orchestrator_kit import tables
+from orchestrator_kit.comparison import Comparison, Row
 from orchestrator_kit.errors import MissingExtra, UsageError
-from orchestrator_kit.experiments import Comparison, Row
 from orchestrator_kit.metrics import Call, calls, critical_path, measure
 from orchestrator_kit.record import Run, write_atomic
 from orchestrator_kit.svg import COLOURS, FAILED, INPUT, OTHER, OUTPUT

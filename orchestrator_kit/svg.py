@@ -16,7 +16,7 @@ from orchestrator_kit.metrics import Call, calls, critical_path, measure
 from orchestrator_kit.record import Run
 
 if TYPE_CHECKING:
-    from orchestrator_kit.experiments import Comparison
+    from orchestrator_kit.comparison import Comparison
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart; failures are hatched too.
 COLOURS = {

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from orchestrator_kit.experiments import Comparison
+    from orchestrator_kit.comparison import Comparison
 
 Columns = list[str]
 Rows = list[list[str]]
