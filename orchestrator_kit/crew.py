@@ -70,6 +70,7 @@ class Crew:
         self._calls = 0
         self._slots = asyncio.Semaphore(workers)
         self._free = list(range(1, workers + 1))
+        self._desk = asyncio.Lock()  # the centre is one, and makes one call at a time
         self._spent = 0  # tokens of ended calls
         self._reserved = 0  # the most that the calls in flight may still use
         self._reports: list[Report] = []
@@ -96,11 +97,12 @@ class Crew:
         self._record(event)
 
     async def ask(self, ask: Ask[T]) -> T:
-        """Make one call outside the workers' slots: the orchestrator's, or a lone worker's.
+        """Make a call of the centre's own, outside the workers' slots, one at a time.
 
         Raises the RunError that befell it.
         """
-        return await self._call(ask, None)
+        async with self._desk:
+            return await self._call(ask, None)
 
     async def turn(self, ask: Ask[T]) -> T:
         """Make one call in a worker's slot, waiting for a free one. Raises its RunError."""
@@ -257,9 +259,9 @@ class Crew:
 
     def _weights(self, plan: Plan) -> dict[str, float]:
         """How long each subtask may take: what it has to read, in words, plus a fixed start."""
-        sections = self.task.section_by_id
-        whole = sum(s.words for s in sections.values())
+        words = {s.id: s.words for s in self.task.sections}
+        whole = sum(words.values())
         return {
-            s.id: 200.0 + (sum(sections[i].words for i in s.sections) if s.sections else whole)
+            s.id: 200.0 + (sum(words.get(i, 0) for i in s.sections) if s.sections else whole)
             for s in plan.subtasks
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -217,6 +218,33 @@ def test_every_call_uses_only_calls_that_had_ended_before_it_began(
             assert set(event.uses) <= ended
         if isinstance(event, CallEnded):
             ended.add(event.call)
+
+
+@every_pattern
+@given(seed=st.integers(0, 9), workers=st.integers(1, 6))
+@settings(max_examples=12)
+def test_in_every_pattern_at_most_the_workers_and_the_centre_have_calls_in_flight(
+    pattern: Pattern, seed: int, workers: int
+) -> None:
+    found = run(TASK, pattern, SimulatedModel(seed), workers=workers)
+    lanes: dict[int, int | None] = {}
+    for event in found.events:
+        if isinstance(event, CallStarted):
+            assert event.worker not in lanes.values(), "one lane, two calls"
+            lanes[event.call] = event.worker
+            assert sum(lane is not None for lane in lanes.values()) <= workers
+        elif isinstance(event, CallEnded):
+            del lanes[event.call]
+
+
+def test_the_centre_makes_one_call_at_a_time_even_where_a_pattern_asks_for_more() -> None:
+    async def impatient(crew: Crew, task: Task) -> Answer:
+        asks = [worker.report(task, task.sections, name=f"clerk {n}") for n in range(3)]
+        reports = await asyncio.gather(*map(crew.ask, asks))
+        return Answer(reports[0].findings)
+
+    found = run(TASK, impatient, FunctionModel(lambda request: (findings("a"), 2.0)))
+    assert measure(found).latency_s == 6.0
 
 
 @every_pattern
