@@ -51,11 +51,11 @@ def gantt(run: Run, *, width: int = 820) -> str:
         canvas.text(_LABEL - 8, y + 16, f"worker {lane}" if lane else "orchestrator", "end")
         for call in (c for c in made if (c.worker or 0) == lane):
             x, w = _LABEL + call.started * scale, max(call.seconds * scale, 1.0)
-            edge = ' stroke="currentColor" stroke-width="2"' if call.id in path else ""
+            edge = "currentColor" if call.id in path else "#fff"
+            edge = f' stroke="{edge}" stroke-width="{2 if call.id in path else 1}"'
             fill = "url(#failed)" if call.failure else COLOURS.get(call.role, OTHER)
             canvas.bar(x, y + 3, w, _LANE - 6, fill, _about(call), edge)
-            if w > 7 * len(call.agent):
-                canvas.text(x + w / 2, y + 16, call.agent, "middle", 10, "#000")
+            canvas.text(x + w / 2, y + 16, _fitting(call.agent, w), "middle", 10, "#000")
     bottom = top + len(lanes) * _LANE
     canvas.axis(_LABEL, bottom, scale, m.latency_s)
     roles = [(r, COLOURS.get(r, OTHER)) for r in dict.fromkeys(c.role for c in made)]
@@ -141,6 +141,14 @@ def _about(call: Call) -> str:
     return f"call {call.id}: {call.agent}, {tables.seconds(call.seconds)}{tokens}{used}{failed}"
 
 
+def _fitting(name: str, width: float) -> str:
+    """As much of a name as a bar can hold, at about six pixels a letter; nothing below four."""
+    letters = int((width - 6) / 6)
+    if letters >= len(name):
+        return name
+    return f"{name[: letters - 1]}…" if letters >= 4 else ""
+
+
 class _Canvas:
     """SVG elements in the making."""
 
@@ -157,6 +165,8 @@ class _Canvas:
         fill: str = "currentColor",
         weight: str = "normal",
     ) -> None:
+        if not words:
+            return
         self._parts.append(
             f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" '
             f'font-weight="{weight}" fill="{fill}">{escape(words)}</text>'
