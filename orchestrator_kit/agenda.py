@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping
 
 from orchestrator_kit.answer import Report
-from orchestrator_kit.plan import Plan, Subtask, urgency
+from orchestrator_kit.plan import Plan, Subtask, followers, urgency
 
 
 class Agenda:
@@ -20,13 +20,11 @@ class Agenda:
         self._workers = workers
         self._subtasks = {s.id: s for s in plan.subtasks}
         self._missing = {s.id: len(s.needs) for s in plan.subtasks}
-        self._followers: dict[str, list[str]] = {}
+        self._followers = followers(plan)
         urgent = urgency(plan, weights)
         self._rank = {s.id: (-urgent[s.id], n, s.id) for n, s in enumerate(plan.subtasks)}
         self._ready: asyncio.PriorityQueue[tuple[float, int, str]] = asyncio.PriorityQueue()
         for s in plan.subtasks:
-            for need in s.needs:
-                self._followers.setdefault(need, []).append(s.id)
             if not s.needs:
                 self._ready.put_nowait(self._rank[s.id])
 
@@ -46,7 +44,7 @@ class Agenda:
     def close(self, subtask: Subtask, report: Report) -> None:
         """Note a report, and set free what waited for it."""
         self.reports[subtask.id] = report
-        for follower in self._followers.get(subtask.id, ()):
+        for follower in self._followers[subtask.id]:
             self._missing[follower] -= 1
             if not self._missing[follower]:
                 self._ready.put_nowait(self._rank[follower])

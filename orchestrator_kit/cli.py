@@ -195,12 +195,6 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise
         err.print(f"okit: {escape(str(e))}", soft_wrap=True)
         sys.exit(2 if isinstance(e, UsageError) else 1)
-    except KeyboardInterrupt:
-        err.print("okit: interrupted")
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our output went away, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
 
 
 def _spread(words: Sequence[str]) -> list[str]:

@@ -5,8 +5,8 @@ steps out of that loop, runs one of its own in the same thread and steps back in
 loop nothing waits: where everything sleeps, the clock jumps to the next timer.
 
 The virtual loop is our own twenty lines on asyncio's `BaseEventLoop` (docs/decisions.md says why
-not a package). It and the stepping out rest on private names of asyncio, which have held from
-3.11 to 3.14; tests/test_clock.py runs on each.
+not a package). It and the stepping out rest on private names of asyncio; tests/test_clock.py
+shows whether a version of Python still has them.
 """
 
 from __future__ import annotations

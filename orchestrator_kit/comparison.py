@@ -51,6 +51,12 @@ class Comparison:
         base = [r.measures.tokens for r in self.rows if r.pattern == "single_call"]
         return row.measures.tokens / base[0] if base and base[0] else None
 
+    def quality(self) -> tuple[str, list[float | None]]:
+        """What answers are judged by, recall or (without gold facts) groundedness; and each's."""
+        if any(r.score.recall is not None for r in self.rows):
+            return "recall", [r.score.recall for r in self.rows]
+        return "groundedness", [r.score.groundedness for r in self.rows]
+
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain data, by the kit's contract for scripts (docs/architecture.md)."""
         return {

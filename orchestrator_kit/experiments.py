@@ -42,7 +42,6 @@ def run(
     their own, `listen` is called with every event as it happens. A run that cannot be answered
     has the status "failed"; Ctrl-C raises RunInterrupted with the record so far.
     """
-    model = model or SimulatedModel()
     return _to_the_end(_Series(task, [pattern], model, workers, models, listen))[0]
 
 
@@ -56,7 +55,6 @@ async def run_async(
     listen: Listener | None = None,
 ) -> Run:
     """`run`, to be awaited; cancelling it cancels the calls in flight."""
-    model = model or SimulatedModel()
     return (await _awaited(_Series(task, [pattern], model, workers, models, listen)))[0]
 
 
@@ -70,8 +68,7 @@ def compare(
     listen: Listener | None = None,
 ) -> Comparison:
     """Run several patterns (the six, if none are named) on one task, one after another."""
-    model = model or SimulatedModel()
-    series = _Series(task, list(patterns) or list(PATTERNS), model, workers, models, listen)
+    series = _Series(task, patterns, model, workers, models, listen)
     return _compared(series, _to_the_end(series))
 
 
@@ -85,8 +82,7 @@ async def compare_async(
     listen: Listener | None = None,
 ) -> Comparison:
     """`compare`, to be awaited; cancelling it cancels the calls in flight."""
-    model = model or SimulatedModel()
-    series = _Series(task, list(patterns) or list(PATTERNS), model, workers, models, listen)
+    series = _Series(task, patterns, model, workers, models, listen)
     return _compared(series, await _awaited(series))
 
 
@@ -96,8 +92,8 @@ class _Series:
     def __init__(
         self,
         task: Task,
-        patterns: Sequence[Pattern | str],
-        model: Model,
+        patterns: Iterable[Pattern | str],
+        model: Model | None,
         workers: int,
         models: Mapping[str, Model] | None,
         listen: Listener | None,
@@ -108,10 +104,9 @@ class _Series:
             if s.model and s.model not in (models or {}):
                 raise UsageError(f"{s.name} names the model {s.model!r}; give it under `models`")
         self.task = task
-        self.patterns = list(
-            dict.fromkeys(pattern_named(p) if isinstance(p, str) else p for p in patterns)
-        )
-        self.model = model
+        chosen = [pattern_named(p) if isinstance(p, str) else p for p in patterns]
+        self.patterns = list(dict.fromkeys(chosen or PATTERNS.values()))
+        self.model = model or SimulatedModel()
         self.workers = workers
         self.models = models or {}
         self.listen = listen

@@ -150,7 +150,7 @@ def recall(comparison: Comparison, ax: Axes | None = None) -> Axes:
     """How many of the gold facts each answer says; groundedness where a task has no gold facts."""
     rows = comparison.rows
     ax = ax or _axes(7.0, 1.2 + _LANE * len(rows), alt_text(comparison))
-    name, shares = _quality(comparison)
+    name, shares = comparison.quality()
     ax.barh(range(len(rows)), [s or 0.0 for s in shares], color=COLOURS["synthesizer"], label=name)
     _names(ax, rows)
     _values(ax, [s or 0.0 for s in shares], [tables.percent(s) for s in shares])
@@ -222,20 +222,13 @@ def _of_run(run: Run) -> str:
 
 @alt_text.register
 def _of_comparison(comparison: Comparison) -> str:
-    name, shares = _quality(comparison)
+    name, shares = comparison.quality()
     each = [
         f"{r.pattern} {r.measures.tokens:,} tokens, {tables.seconds(r.measures.latency_s)}, "
         f"{name} {tables.percent(s)}"
         for r, s in zip(comparison.rows, shares, strict=True)
     ]
     return f"Bars of {len(each)} patterns. " + "; ".join(each) + "."
-
-
-def _quality(comparison: Comparison) -> tuple[str, list[float | None]]:
-    """Recall, or groundedness where a task has no gold facts."""
-    if any(r.score.recall is not None for r in comparison.rows):
-        return "recall", [r.score.recall for r in comparison.rows]
-    return "groundedness", [r.score.groundedness for r in comparison.rows]
 
 
 def _axes(width: float, height: float, alt: str) -> Axes:

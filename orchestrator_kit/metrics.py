@@ -11,7 +11,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 
-from orchestrator_kit.answer import Failure
 from orchestrator_kit.events import CallEnded, CallFailed, CallRefused, CallStarted, SubtaskEnded
 from orchestrator_kit.models.base import Usage
 from orchestrator_kit.record import Run
@@ -119,20 +118,19 @@ def calls(run: Run) -> tuple[Call, ...]:
 def measure(run: Run) -> Measures:
     """All the numbers of a run."""
     made = calls(run)
-    replied = [(c, c.usage) for c in made if c.usage]
     totals: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     for call in made:
         share = totals[call.role]
         share[0] += 1
         share[1] += call.usage.input_tokens if call.usage else 0
         share[2] += call.usage.output_tokens if call.usage else 0
-    prices = [c.cost_usd for c, _ in replied]
+    prices = [c.cost_usd for c in made if c.usage]
     priced = [p for p in prices if p is not None]
     return Measures(
         calls=len(made),
-        input_tokens=sum(u.input_tokens for _, u in replied),
-        output_tokens=sum(u.output_tokens for _, u in replied),
-        estimated=any(u.estimated for _, u in replied),
+        input_tokens=sum(given for _, given, _ in totals.values()),
+        output_tokens=sum(written for _, _, written in totals.values()),
+        estimated=any(c.usage.estimated for c in made if c.usage),
         cost_usd=sum(priced) if priced and len(priced) == len(prices) else None,
         latency_s=run.events[-1].t,
         work_s=sum(c.seconds for c in made),
@@ -170,8 +168,7 @@ def failures(run: Run) -> tuple[dict[str, str | None], ...]:
             who = {"role": event.role, "agent": event.agent, "subtask": event.subtask}
         else:
             continue
-        failure = Failure(event.kind, event.message)
-        found.append({"kind": failure.kind, **who, "message": failure.message})
+        found.append({"kind": event.kind, **who, "message": event.message})
     return tuple(found)
 
 

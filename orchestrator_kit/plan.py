@@ -107,6 +107,15 @@ def _cycle(plan: Plan) -> list[str]:
     return []
 
 
+def followers(plan: Plan) -> dict[str, list[str]]:
+    """For each subtask the ids of those that need it, in the plan's order."""
+    found: dict[str, list[str]] = {s.id: [] for s in plan.subtasks}
+    for s in plan.subtasks:
+        for need in s.needs:
+            found[need].append(s.id)
+    return found
+
+
 def urgency(plan: Plan, weights: Mapping[str, float] | None = None) -> dict[str, float]:
     """For each subtask the weight of the longest path from it to the end of the plan.
 
@@ -114,13 +123,10 @@ def urgency(plan: Plan, weights: Mapping[str, float] | None = None) -> dict[str,
     on the largest first is the critical-path rule of list scheduling (Graham, 1969).
     """
     weights = weights or {}
-    followers: dict[str, list[str]] = {s.id: [] for s in plan.subtasks}
-    for s in plan.subtasks:
-        for need in s.needs:
-            followers[need].append(s.id)
+    after = followers(plan)
     order = list(TopologicalSorter({s.id: s.needs for s in plan.subtasks}).static_order())
     longest: dict[str, float] = {}
     for name in reversed(order):
-        after = max((longest[f] for f in followers[name]), default=0.0)
-        longest[name] = weights.get(name, 1.0) + after
+        ahead = max((longest[f] for f in after[name]), default=0.0)
+        longest[name] = weights.get(name, 1.0) + ahead
     return longest

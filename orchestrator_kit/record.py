@@ -136,7 +136,6 @@ def check_writable(path: str | Path) -> None:
             folder = path.parent
             while not folder.exists():
                 folder = folder.parent
-            path.exists()  # raises for a name that no file can have
         if path.is_dir():
             raise IsADirectoryError(0, "it is a folder")
         if not (folder.is_dir() or _is_device(folder)):
@@ -150,6 +149,7 @@ def check_writable(path: str | Path) -> None:
 
 
 def _is_device(path: Path) -> bool:
+    """Whether it is there and neither a file nor a folder; OSError for an impossible name."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 

@@ -6,7 +6,7 @@ in words what it shows. All text is escaped. `figures` draws the same for print.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -71,12 +71,15 @@ def gantt(run: Run, *, width: int = 820) -> str:
 def bars(found: Comparison, *, width: int = 820) -> str:
     """The patterns side by side: tokens, cost, latency and recall (or groundedness)."""
     rows = found.rows
-    graded = any(r.score.recall is not None for r in rows)
-    quality = [(r.score.recall if graded else r.score.groundedness) or 0.0 for r in rows]
+    measured = [r.measures for r in rows]
+    judged_by, quality = found.quality()
+    tokens, latency = [m.tokens for m in measured], [m.latency_s for m in measured]
     columns = [
-        _Column("tokens: input, output", [m.tokens for m in (r.measures for r in rows)], "{:,.0f}"),
-        _Column("latency; critical path", [r.measures.latency_s for r in rows], "{:.1f} s"),
-        _Column("recall" if graded else "groundedness", quality, "{:.0%}", full=1.0),
+        _Column("tokens: input, output", tokens, [f"{n:,}" for n in tokens]),
+        _Column("latency; critical path", latency, list(map(tables.seconds, latency))),
+        _Column(
+            judged_by, [q or 0.0 for q in quality], list(map(tables.percent, quality)), full=1.0
+        ),
     ]
     each = (width - _LABEL) / len(columns)
     canvas = _Canvas()
@@ -84,10 +87,11 @@ def bars(found: Comparison, *, width: int = 820) -> str:
         x = _LABEL + n * each
         canvas.text(x, 16, column.title, size=12, weight="bold")
         unit = (each - 76) / (column.full or max(column.values) or 1)
-        for k, (row, value) in enumerate(zip(rows, column.values, strict=True)):
+        for k, (m, value, label) in enumerate(
+            zip(measured, column.values, column.labels, strict=True)
+        ):
             y = 26 + k * _LANE
-            m = row.measures
-            about = f"{row.pattern}: {column.title} {column.label(value)}"
+            about = f"{rows[k].pattern}: {column.title} {label}"
             if n == 0:
                 canvas.bar(x, y + 4, m.input_tokens * unit, _LANE - 8, INPUT, about)
                 at = x + m.input_tokens * unit
@@ -97,7 +101,7 @@ def bars(found: Comparison, *, width: int = 820) -> str:
             if n == 1:
                 at = x + m.critical_path_s * unit
                 canvas.bar(at - 1, y + 1, 2.5, _LANE - 2, FAILED, "critical path")
-            canvas.text(x + value * unit + 5, y + 16, column.label(value), size=11)
+            canvas.text(x + value * unit + 5, y + 16, label, size=11)
     for k, row in enumerate(rows):
         canvas.text(_LABEL - 8, 26 + k * _LANE + 16, row.pattern, "end")
     title = f"{found.task.title}: {len(rows)} patterns, {tables.workers(found.workers)}"
@@ -107,6 +111,36 @@ def bars(found: Comparison, *, width: int = 820) -> str:
         for r, q in zip(rows, quality, strict=True)
     )
     return canvas.svg(width, 32 + len(rows) * _LANE, title, words)
+
+
+def curve(runs: Mapping[int, Run], chosen: int, *, most: int, width: int = 820) -> str:
+    """Latency against workers: the chosen number's point is large, the critical path dashed."""
+    left, top, deep = _LABEL, 24, 128
+    height = top + deep + 44
+    took = {n: measure(r).latency_s for n, r in runs.items()}
+    bound = {n: measure(r).critical_path_s for n, r in runs.items()}
+    full = max(*took.values(), 1e-9)
+    across = {n: left + (width - left - 60) * (n - 1) / max(most - 1, 1) for n in runs}
+
+    def points(values: Mapping[int, float]) -> list[tuple[float, float]]:
+        return [(across[n], top + deep * (1 - s / full)) for n, s in values.items()]
+
+    canvas = _Canvas()
+    frame = [(left - 12, top), (left - 12, top + deep + 8), (width - 48, top + deep + 8)]
+    canvas.line(frame, "currentColor")
+    canvas.line(points(bound), FAILED, 3, "7 5")
+    canvas.line(points(took), "currentColor", 1.2)
+    canvas.text(left - 18, top + 4, f"{full:.0f} s", "end", 11)
+    canvas.text(left - 18, top + deep + 4, "0 s", "end", 11)
+    canvas.text(left - 12, 12, "latency (line) and critical path (dashed), in seconds", size=11)
+    canvas.text((left + width) / 2, height - 4, "workers", "middle", 11)
+    each = {n: f"{tables.workers(n)}: {tables.seconds(s)}" for n, s in took.items()}
+    for n, (x, y) in zip(took, points(took), strict=True):
+        radius, fill = (7, FAILED) if n == chosen else (3, COLOURS["orchestrator"])
+        canvas.dot(x, y, radius, fill, each[n])
+        canvas.text(x, top + deep + 22, str(n), "middle", 11)
+    canvas.text(width - 48, 12, each[chosen], "end", 11)
+    return canvas.svg(width, height, "Latency against workers", "; ".join(each.values()))
 
 
 def document(svg: str, *more: str) -> str:
@@ -127,11 +161,8 @@ def document(svg: str, *more: str) -> str:
 class _Column:
     title: str
     values: Sequence[float]
-    form: str
-    full: float | None = None
-
-    def label(self, value: float) -> str:
-        return self.form.format(value)
+    labels: Sequence[str]
+    full: float | None = None  # the value of a whole bar; None: the largest
 
 
 def _about(call: Call) -> str:
@@ -180,6 +211,22 @@ class _Canvas:
             f'fill="{fill}"{more}><title>{escape(about)}</title></rect>'
         )
 
+    def line(
+        self, points: Sequence[tuple[float, float]], stroke: str, width: float = 1, dash: str = ""
+    ) -> None:
+        through = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        dashed = f' stroke-dasharray="{dash}"' if dash else ""
+        self._parts.append(
+            f'<polyline points="{through}" fill="none" stroke="{stroke}" '
+            f'stroke-width="{width}"{dashed}/>'
+        )
+
+    def dot(self, x: float, y: float, radius: float, fill: str, about: str) -> None:
+        self._parts.append(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{fill}">'
+            f"<title>{escape(about)}</title></circle>"
+        )
+
     def axis(self, x: float, y: float, scale: float, seconds: float) -> None:
         step = _step(seconds)
         tick = 0.0
@@ -205,7 +252,8 @@ class _Canvas:
         )
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
-            f'width="{width:g}" height="{height:g}" role="img" font-family="sans-serif">'
+            f'width="{width:g}" height="{height:g}" role="img" font-family="sans-serif" '
+            'style="max-width:100%">'
             f"<title>{escape(title)}</title><desc>{escape(words)}</desc>"
             f"{hatch}{''.join(self._parts)}</svg>"
         )

@@ -5,7 +5,6 @@ Needs neither threads nor matplotlib. Whatever comes from a model or a task is e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -151,7 +150,7 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
 
     def _draw_curve(self, pattern: str, workers: int) -> None:
         made = {n: run for (name, n), run in sorted(self._runs.items()) if name == pattern}
-        self.curve.value = _curve(made, workers, self.workers.max)
+        self.curve.value = svg.curve(made, workers, most=self.workers.max)
 
     def _failed(self, error: KitError) -> None:
         self.run = None
@@ -191,56 +190,3 @@ def _table(run: Run) -> tuple[tables.Columns, tables.Rows]:
         ]
         for c in calls(run)
     ]
-
-
-def _curve(runs: Mapping[int, Run], workers: int, most: int) -> str:
-    """Latency against workers as SVG; the chosen point is large, the critical path dashed."""
-    width, height, left, bottom, top = 820, 196, 150, 44, 24
-    took = {n: measure(r).latency_s for n, r in runs.items()}
-    bound = {n: measure(r).critical_path_s for n, r in runs.items()}
-    full = max(*took.values(), 1e-9)
-    deep = height - bottom - top
-
-    def x(n: int) -> float:
-        return left + (width - left - 60) * (n - 1) / max(most - 1, 1)
-
-    def y(s: float) -> float:
-        return top + deep * (1 - s / full)
-
-    def line(values: Mapping[int, float], style: str) -> str:
-        points = " ".join(f"{x(n):.1f},{y(s):.1f}" for n, s in values.items())
-        return f'<polyline points="{points}" fill="none" {style}/>'
-
-    def text(at: float, down: float, words: str, anchor: str = "middle") -> str:
-        return (
-            f'<text x="{at:.1f}" y="{down:.1f}" text-anchor="{anchor}" font-size="11" '
-            f'fill="currentColor">{escape(words)}</text>'
-        )
-
-    parts = [
-        f'<path d="M{left - 12} {top}V{top + deep + 8}H{width - 48}" fill="none" '
-        'stroke="currentColor"/>',
-        line(bound, f'stroke="{svg.FAILED}" stroke-width="3" stroke-dasharray="7 5"'),
-        line(took, 'stroke="currentColor" stroke-width="1.2"'),
-        text(left - 18, top + 4, f"{full:.0f} s", "end"),
-        text(left - 18, top + deep + 4, "0 s", "end"),
-        text(left - 12, 12, "latency (line) and critical path (dashed), in seconds", "start"),
-        text((left + width) / 2, height - 4, "workers"),
-    ]
-    for n, seconds in took.items():
-        chosen = n == workers
-        parts.append(
-            f'<circle cx="{x(n):.1f}" cy="{y(seconds):.1f}" r="{7 if chosen else 3}" '
-            f'fill="{svg.FAILED if chosen else svg.COLOURS["orchestrator"]}">'
-            f"<title>{tables.workers(n)}: {tables.seconds(seconds)}</title></circle>"
-        )
-        parts.append(text(x(n), top + deep + 22, str(n)))
-    parts.append(
-        text(width - 48, 12, f"{tables.workers(workers)}: {tables.seconds(took[workers])}", "end")
-    )
-    each = "; ".join(f"{tables.workers(n)} {tables.seconds(s)}" for n, s in took.items())
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" role="img" font-family="sans-serif" style="max-width:100%">'
-        f"<title>Latency against workers</title><desc>{escape(each)}</desc>{''.join(parts)}</svg>"
-    )

@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from orchestrator_kit.errors import ConnectionLost, MissingExtra, UsageError
-
-from .base import Format, Reply, Request
-from .endpoint import EndpointModel
+from orchestrator_kit.models.base import Format, Reply, Request
+from orchestrator_kit.models.endpoint import EndpointModel
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

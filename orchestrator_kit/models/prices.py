@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from .base import Usage
+from orchestrator_kit.models.base import Usage
 
 
 @dataclass(frozen=True, slots=True)
