@@ -7,10 +7,14 @@
     │   ├── TaskError         a task, document or fact that cannot be used
     │   ├── UnknownName       no pattern, scenario or model of that name
     │   ├── MissingExtra      an optional part is not installed: names the command
-    │   └── RecordError       a record file that cannot be read or written
+    │   ├── RecordError       a record file that cannot be read or written
+    │   └── TapeError         a tape that cannot be read or written, or is not ours
     └── RunError              something went wrong while running; has a `kind`
         ├── ModelError        the model's misbehaviour
         │   ├── ModelTimeout        timeout
+        │   ├── Silent              silent: no sign of life for too long
+        │   ├── Crashed             crash: the worker broke down over this call
+        │   ├── Killed              killed: it is gone for the rest of the run
         │   ├── RateLimited         rate_limit
         │   ├── ServerFailed        server
         │   ├── ConnectionLost      connection
@@ -19,7 +23,8 @@
         │   ├── Refused             refusal
         │   ├── EmptyReply          empty
         │   ├── TruncatedReply      truncated
-        │   └── MalformedReply      malformed
+        │   ├── MalformedReply      malformed
+        │   └── NotOnTape           tape: a recording that has no reply to this request
         ├── PlanRefused       plan: still invalid after the complaint
         ├── BudgetSpent       budget: the next call would not fit
         └── Deadlock          deadlock: nothing left that could ever happen
@@ -64,6 +69,10 @@ class RecordError(UsageError):
     """A record file that cannot be read or written."""
 
 
+class TapeError(UsageError):
+    """A tape that cannot be read or written, is in use, damaged, newer, or no tape at all."""
+
+
 class RunError(KitError):
     """Something went wrong while running; `kind` is how the record names it."""
 
@@ -87,6 +96,25 @@ class ModelTimeout(ModelError):
 
     kind = "timeout"
     retryable = True
+
+
+class Silent(ModelTimeout):
+    """The model gave no sign of life for so long that it was taken for lost."""
+
+    kind = "silent"
+
+
+class Crashed(ModelError):
+    """The worker broke down over this call; the next one may go well."""
+
+    kind = "crash"
+    retryable = True
+
+
+class Killed(ModelError):
+    """Whoever made this call is gone for the rest of the run, with all it knew."""
+
+    kind = "killed"
 
 
 class RateLimited(ModelError):
@@ -149,6 +177,12 @@ class MalformedReply(ModelError):
     """The reply is not what was asked for; the message quotes it."""
 
     kind = "malformed"
+
+
+class NotOnTape(ModelError):
+    """The recording has no reply to this request, and there is no model to ask."""
+
+    kind = "tape"
 
 
 class PlanRefused(RunError):

@@ -11,18 +11,24 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from orchestrator_kit.answer import Answer, Statement
+from orchestrator_kit.answer import Answer, Failure, Report, Statement
 from orchestrator_kit.models.base import Message, Usage
 from orchestrator_kit.plan import Plan, Subtask
 
 SCHEMA = 1
 
 Status = Literal["done", "failed", "interrupted"]
+# Why a call was made: for the first time, or as which remedy (`recovery` says what each is).
+Step = Literal["first", "retry", "reassign", "split", "hedge", "improve", "standby"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """What is run: the settings that, with the model's replies, determine everything after."""
+    """What is run: the settings that, with the model's replies, determine everything after.
+
+    `options` are the pattern's own, `recovery` the steps taken when a call fails, `faults` the
+    faults that are injected, a line each.
+    """
 
     t: float
     pattern: str
@@ -31,6 +37,11 @@ class RunStarted:
     workers: int
     seed: int | None = None
     budget_tokens: int | None = None
+    budget_usd: float | None = None
+    budget_seconds: float | None = None
+    options: tuple[str, ...] = ()
+    recovery: str = "degrade"
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +49,8 @@ class CallStarted:
     """A request is on its way. `uses` are the calls whose results it builds on.
 
     `agent` is who asks (a specialist's name, or the role's), `worker` the slot it runs in (None:
-    the orchestrator's own), `subtask` the id it serves.
+    the orchestrator's own), `subtask` the id it serves. `step` says whether it is the first of its
+    kind or a remedy, and `attempt` counts those for one piece of work.
     """
 
     t: float
@@ -51,6 +63,8 @@ class CallStarted:
     format: str | None
     messages: tuple[Message, ...]
     max_output_tokens: int
+    step: Step = "first"
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +84,8 @@ class CallFailed:
     """A call without a usable reply; its kind is that of the error.
 
     A reply that came but could not be parsed has its CallEnded before this; `usage` is that of a
-    reply that was empty or a refusal, for which there is no CallEnded.
+    reply that was empty or a refusal, for which there is no CallEnded, or what a call is taken to
+    have used that was cancelled under way.
     """
 
     t: float
@@ -91,6 +106,52 @@ class CallRefused:
     subtask: str | None
     kind: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A sign of life of a call under way, and the tokens written so far."""
+
+    t: float
+    call: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What the crew does about a failed or slow call: a remedy after `wait_s`, or none.
+
+    `step` is a remedy, "degrade" (go on without it) or "stop" (end the run); `call` is the one it
+    is about, `kind` that one's failure or "slow".
+    """
+
+    t: float
+    call: int | None
+    agent: str
+    subtask: str | None
+    kind: str
+    step: str
+    wait_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Staffed:
+    """A worker was added or retired while the run went on, and why."""
+
+    t: float
+    worker: int
+    change: Literal["added", "retired"]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TookOver:
+    """A standby took the centre's place; it knows the plan and these reports from the record."""
+
+    t: float
+    agent: str
+    kind: str
+    known: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +181,18 @@ class PlanRejected:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanRevised:
+    """The plan as it is from now on, with what was added to it and dropped from it."""
+
+    t: float
+    plan: Plan
+    added: tuple[str, ...]
+    dropped: tuple[str, ...]
+    why: str
+    call: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SubtaskStarted:
     """A worker begins on a subtask."""
 
@@ -138,6 +211,38 @@ class SubtaskEnded:
     agent: str
     findings: int
     failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A worker's report, as it was understood; a better one of the same subtask replaces it."""
+
+    t: float
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """The orchestrator's verdict on a report, in its round of review, counted from 1."""
+
+    t: float
+    call: int
+    subtask: str
+    round: int
+    verdict: Literal["accept", "improve"]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictFound:
+    """Two findings that cannot both hold; `kept` is the one that stays, None: both are told."""
+
+    t: float
+    call: int
+    first: Statement
+    second: Statement
+    kept: Statement | None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,28 +280,57 @@ Event = (
     | CallEnded
     | CallFailed
     | CallRefused
+    | Heartbeat
+    | Recovered
+    | Staffed
+    | TookOver
     | NotRead
     | PlanMade
     | PlanRejected
+    | PlanRevised
     | SubtaskStarted
     | SubtaskEnded
+    | Reported
+    | Reviewed
+    | ConflictFound
     | Posted
     | Answered
     | RunEnded
 )
 _EVENTS: dict[str, type[Any]] = {c.__name__: c for c in Event.__args__}
-_NESTED: dict[str, Callable[[Any], Any]] = {
-    "usage": lambda v: None if v is None else Usage(**v),
-    "messages": lambda v: tuple(Message(**m) for m in v),
-    "answer": lambda v: Answer(
-        tuple(Statement(s["text"], tuple(s["sources"])) for s in v["statements"]), tuple(v["gaps"])
-    ),
-    "plan": lambda v: Plan(tuple(_subtask(s) for s in v["subtasks"]), v["why"], v["call"]),
-}
+
+
+def _statement(v: dict[str, Any] | None) -> Statement | None:
+    return None if v is None else Statement(v["text"], tuple(v["sources"]))
+
+
+def _statements(v: list[dict[str, Any]]) -> tuple[Statement, ...]:
+    return tuple(Statement(s["text"], tuple(s["sources"])) for s in v)
 
 
 def _subtask(v: dict[str, Any]) -> Subtask:
     return Subtask(**(v | {"sections": tuple(v["sections"]), "needs": tuple(v["needs"])}))
+
+
+def _plan(v: dict[str, Any]) -> Plan:
+    return Plan(**(v | {"subtasks": tuple(_subtask(s) for s in v["subtasks"])}))
+
+
+def _report(v: dict[str, Any]) -> Report:
+    failure = None if v["failure"] is None else Failure(**v["failure"])
+    return Report(**(v | {"findings": _statements(v["findings"]), "failure": failure}))
+
+
+_NESTED: dict[str, Callable[[Any], Any]] = {
+    "usage": lambda v: None if v is None else Usage(**v),
+    "messages": lambda v: tuple(Message(**m) for m in v),
+    "answer": lambda v: Answer(_statements(v["statements"]), tuple(v["gaps"])),
+    "plan": _plan,
+    "report": _report,
+    "first": _statement,
+    "second": _statement,
+    "kept": _statement,
+}
 
 
 def to_json(event: Event) -> str:

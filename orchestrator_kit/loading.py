@@ -136,7 +136,13 @@ _KEYS: dict[str, dict[str, type]] = {
     "specialists": {"name": str, "expertise": str, "model": str},
     "facts": {"says": str, "match": list, "specialist": str},
     "contradictions": {"says": str, "match": list},
-    "budget": {"tokens": int, "answer_tokens": int, "report_tokens": int},
+    "budget": {
+        "tokens": int,
+        "usd": float,
+        "seconds": float,
+        "answer_tokens": int,
+        "report_tokens": int,
+    },
 }
 _NEEDED = {
     "": ("prompt", "documents"),
@@ -165,8 +171,8 @@ def _read_folder(folder: Path) -> Task:
     if not all(map(_is_text, table["documents"])):
         raise TaskError(f"{file}: `documents` must list file names")
     for what, n in table.get("budget", {}).items():
-        if n < 1:
-            raise TaskError(f"{file}: `{what}` in [budget] must be at least 1, not {n}")
+        if n <= 0:
+            raise TaskError(f"{file}: `{what}` in [budget] must be more than 0, not {n}")
     for row in table.get("contradictions", []):
         if len(row["match"]) != 2:
             raise TaskError(f"{file}: `match` of a contradiction has two phrases: {row['says']!r}")
@@ -206,7 +212,8 @@ def _check_keys(file: Path, name: str, row: Any) -> None:
             known = ", ".join(_KEYS[name])
             raise TaskError(f"{file}: unknown key {key!r} in {where}; known are {known}")
         kind = _KEYS[name][key]
-        if not isinstance(value, kind) or isinstance(value, bool):
+        kinds = (int, float) if kind is float else kind
+        if not isinstance(value, kinds) or isinstance(value, bool):
             raise TaskError(f"{file}: {key!r} in {where} must be a {kind.__name__}")
     for key in _NEEDED[name]:
         if key not in row:

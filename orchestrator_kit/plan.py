@@ -29,15 +29,29 @@ class Subtask:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Subtasks in the orchestrator's order, `why` in its words, and the call that made it."""
+    """Subtasks in the orchestrator's order, `why` in its words, and the call that made it.
+
+    `workers` is how many it wants to work on them at a time; None: as many as may.
+    """
 
     subtasks: tuple[Subtask, ...]
     why: str = ""
     call: int | None = None
+    workers: int | None = None
 
     def __repr__(self) -> str:
         needs = sum(len(s.needs) for s in self.subtasks)
         return f"Plan({len(self.subtasks)} subtasks, {needs} dependencies)"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A change to a plan under way: subtasks to add, ids of waiting ones to drop, and why."""
+
+    add: tuple[Subtask, ...] = ()
+    drop: tuple[str, ...] = ()
+    why: str = ""
+    call: int | None = None
 
 
 def complaints(

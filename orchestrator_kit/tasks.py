@@ -92,15 +92,18 @@ class Contradiction:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a run may spend and say, in tokens; None is no limit.
+    """What a run may spend and say; None is no limit.
 
-    `tokens` bounds input and output of all calls together. `answer_tokens` bounds the answer of
-    every pattern alike, so that none scores by saying more; `report_tokens` bounds a worker's.
+    `tokens` bounds input and output of all calls together, `usd` their price, `seconds` the run's
+    time. `answer_tokens` bounds the answer of every pattern alike, so that none scores by saying
+    more; `report_tokens` bounds a worker's.
     """
 
     tokens: int | None = None
     answer_tokens: int = 2_400
     report_tokens: int = 800
+    usd: float | None = None
+    seconds: float | None = None
 
 
 GENERALIST = Specialist("generalist", "Reads everything and answers what was asked.")

@@ -15,6 +15,7 @@ class FunctionModel:
 
     name = "function"
     virtual = True
+    beats = False
     parallel = None
 
     def __init__(
@@ -34,6 +35,9 @@ class FunctionModel:
         await asyncio.sleep(seconds)
         size = sum(count_tokens(m.content) for m in request.messages)
         return Reply(text, Usage(size, count_tokens(text)))
+
+    def price(self, usage: Usage) -> float | None:
+        return None
 
     async def aclose(self) -> None:
         pass

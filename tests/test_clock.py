@@ -543,6 +543,7 @@ class Live:
     window = 8_000
     max_output_tokens = 1_000
     parallel = None
+    beats = False
     virtual = False
 
     def __init__(self, answered: int, then: Callable[[], object]) -> None:
@@ -554,6 +555,9 @@ class Live:
 
     def count_tokens(self, text: str) -> int:
         return len(text.split())
+
+    def price(self, usage: Usage) -> float | None:
+        return None
 
     async def complete(self, request: Request) -> Reply:
         self.asked += 1
@@ -705,6 +709,9 @@ from orchestrator_kit.models.base import Reply, Usage
 
 class Live:
     name, window, max_output_tokens, parallel, virtual = "live", 8_000, 1_000, None, False
+    beats = False
+    def price(self, usage):
+        return None
     def count_tokens(self, text):
         return len(text.split())
     async def complete(self, request):

@@ -277,7 +277,7 @@ def test_a_file_is_no_task_folder(tmp_path: Path) -> None:
         (HEAD + "[[facts]]\nsays = 's'\nmatch = [' ']", "`match` of 's' must list phrases"),
         (HEAD + "[[facts]]\nsays = 's'\nmatch = [4]", "`match` of 's' must list phrases"),
         # a bad budget
-        (HEAD + "[budget]\ntokens = 0", "`tokens` in [budget] must be at least 1, not 0"),
+        (HEAD + "[budget]\ntokens = 0", "`tokens` in [budget] must be more than 0, not 0"),
         (HEAD + "[budget]\nanswer_tokens = -5", "`answer_tokens` in [budget]"),
         (HEAD + "[budget]\nreport_tokens = 1.5", "'report_tokens' in [budget] must be a int"),
         (HEAD + "[budget]\ntokens = true", "'tokens' in [budget] must be a int"),

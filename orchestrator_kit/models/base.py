@@ -1,15 +1,15 @@
 """What a model is to this kit: a request goes in, a reply comes out.
 
 Knows nothing of patterns, roles or records. Every model (simulated, endpoint,
-local, later a tape or a fault injector around another one) has this face, so
-all of them are interchangeable.
+local, a tape or a fault plan around another one) has this face, so all of them
+are interchangeable.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -47,11 +47,35 @@ def _schema(text: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a call is for: who asks, in which worker's slot, for which subtask, which attempt it is.
+
+    `call` is its number in the run. Fault plans and tapes go by it; no model answers by it.
+    """
+
+    role: str
+    agent: str
+    worker: int | None = None
+    subtask: str | None = None
+    attempt: int = 1
+    call: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """Who wants signs of life: `beat` is told, every `every_s` seconds, the tokens written."""
+
+    every_s: float
+    beat: Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One call to a model, complete: equal requests are the same request.
 
     `sample` tells apart calls that are otherwise equal on purpose (votes).
-    `max_output_tokens` is a hard limit on the reply.
+    `max_output_tokens` is a hard limit on the reply. `purpose` and `pulse` are not part of what is
+    asked, and not of equality.
     """
 
     messages: tuple[Message, ...]
@@ -59,6 +83,8 @@ class Request:
     max_output_tokens: int = 512
     temperature: float = 0.0
     sample: int = 0
+    purpose: Purpose | None = field(default=None, compare=False, repr=False)
+    pulse: Pulse | None = field(default=None, compare=False, repr=False)
 
     def __hash__(self) -> int:  # in keeping with equality; what is asked stands in the last one
         return hash((self.messages[-1:], len(self.messages), self.format, self.sample))
@@ -115,6 +141,8 @@ class Model(Protocol):
     def parallel(self) -> int | None: ...
     @property
     def virtual(self) -> bool: ...
+    @property
+    def beats(self) -> bool: ...
 
     async def complete(self, request: Request) -> Reply:
         """Answer one request, or raise a `ModelError`."""
@@ -124,6 +152,24 @@ class Model(Protocol):
         """Tokens of a text by this model's tokenizer, or the nearest known."""
         ...
 
+    def price(self, usage: Usage) -> float | None:
+        """US dollars for so many tokens; None where the price is not known."""
+        ...
+
     async def aclose(self) -> None:
         """Give back connections and processes; the model may be used again."""
         ...
+
+
+@runtime_checkable
+class PerRun(Protocol):
+    """A model around another one that counts calls, and so must know where a run begins."""
+
+    def for_run(self, settings: str) -> Model:
+        """The model for one run; `settings` is a text that equal runs have in common."""
+        ...
+
+
+def for_run(model: Model, settings: str) -> Model:
+    """A model as one run uses it: with counters of its own where it has any."""
+    return model.for_run(settings) if isinstance(model, PerRun) else model

@@ -76,6 +76,7 @@ class EndpointModel:
     """
 
     virtual = False
+    beats = False
 
     def __init__(
         self,
@@ -137,6 +138,12 @@ class EndpointModel:
     def count_tokens(self, text: str) -> int:
         """Tokens of a text by this model's tokenizer, or the nearest known."""
         return self._count(text)
+
+    def price(self, usage: Usage) -> float | None:
+        """US dollars by the given or the list price; None where there is none."""
+        if self._price is ...:
+            self._price = price_of(self.name)
+        return self._price.cost(usage) if self._price else None
 
     async def complete(self, request: Request) -> Reply:
         """Answer one request, or raise a `ModelError`."""
@@ -203,8 +210,6 @@ class EndpointModel:
         from httpx2 import Limits
         from openai import AsyncOpenAI, DefaultAioHttpClient
 
-        if self._price is ...:
-            self._price = price_of(self.name)
         login = base64.b64encode(self._login.encode()).decode()
         return AsyncOpenAI(
             api_key=self._key,
@@ -292,7 +297,7 @@ class EndpointModel:
                 raise MalformedReply(f"{self.url} answered with no chat completion: {quote}")
         refusal, finish = message.get("refusal"), choice.get("finish_reason")
         usage = self._usage(body, request, text or refusal or "", answer.get("usage"))
-        cost = self._price.cost(usage) if isinstance(self._price, Price) else None
+        cost = self.price(usage)
         error: ModelError
         if finish == "content_filter" or (refusal and not text):
             reason = self._quote(str(refusal or "content filter"))

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import blake2b
 from random import Random
 
 from orchestrator_kit.errors import ContextOverflow, UnknownName
-from orchestrator_kit.models.base import Message, Reply, Request, Usage
+from orchestrator_kit.models.base import Message, Pulse, Reply, Request, Usage
 from orchestrator_kit.models.reader import Habits, write
 
 _TOKEN = re.compile(r"\w{1,8}|[^\w\s]")
@@ -78,6 +78,7 @@ class SimulatedModel:
     """A deterministic model on the virtual clock; the same seed gives the same bytes anywhere."""
 
     virtual = True
+    beats = True
     parallel = None
 
     def __init__(self, seed: int = 0, profile: Profile | str = "small") -> None:
@@ -115,11 +116,32 @@ class SimulatedModel:
         """
         written = self._known.get(request)
         if written is None:
-            written = self._known[request] = self._write(request)
+            written = self._write(request)
+            # Without its purpose, which would keep alive the run that it was made for.
+            self._known[replace(request, purpose=None, pulse=None)] = written
             if len(self._known) > 4_096:
                 self._known.popitem(last=False)
-        await asyncio.sleep(written.seconds)
+        if request.pulse is None:
+            await asyncio.sleep(written.seconds)
+        else:
+            await self._write_aloud(written, request.pulse)
         return written.reply
+
+    async def _write_aloud(self, written: _Written, pulse: Pulse) -> None:
+        """Take as long as it takes, with a sign of life every so often."""
+        told, tokens = 0.0, written.reply.usage.output_tokens
+        while written.seconds - told > pulse.every_s:
+            await asyncio.sleep(pulse.every_s)
+            told += pulse.every_s
+            pulse.beat(int(tokens * told / written.seconds))
+        await asyncio.sleep(written.seconds - told)
+
+    def price(self, usage: Usage) -> float:
+        """US dollars, by the profile."""
+        p = self.profile
+        cost = usage.input_tokens * p.input_usd_per_mtok
+        cost += usage.output_tokens * p.output_usd_per_mtok
+        return cost / 1e6
 
     async def aclose(self) -> None:
         """Nothing is held open."""
@@ -135,11 +157,9 @@ class SimulatedModel:
         rng = Random(self._hash(request))  # noqa: S311 - a simulation, not a secret
         text = write(request, p.habits, rng, count_tokens)
         usage = Usage(size, count_tokens(text))
-        cost = usage.input_tokens * p.input_usd_per_mtok
-        cost += usage.output_tokens * p.output_usd_per_mtok
         seconds = p.first_token_s + size / p.prefill + usage.output_tokens / p.decode
         seconds *= 1.0 + p.jitter * (2.0 * rng.random() - 1.0)
-        return _Written(Reply(text, usage, cost / 1e6), round(seconds, 6))
+        return _Written(Reply(text, usage, self.price(usage)), round(seconds, 6))
 
     def _hash(self, request: Request) -> int:
         form = request.format.schema_text if request.format else ""
