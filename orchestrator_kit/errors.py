@@ -15,6 +15,7 @@
         │   ├── Silent              silent: no sign of life for too long
         │   ├── Crashed             crash: the worker broke down over this call
         │   ├── Killed              killed: it is gone for the rest of the run
+        │   ├── CalledOff           cancelled: the crew or the orchestrator called it off
         │   ├── RateLimited         rate_limit
         │   ├── ServerFailed        server
         │   ├── ConnectionLost      connection
@@ -74,21 +75,27 @@ class TapeError(UsageError):
 
 
 class RunError(KitError):
-    """Something went wrong while running; `kind` is how the record names it."""
+    """Something went wrong while running; `kind` is how the record names it.
+
+    `call` is the number of the call that it befell, where it was one.
+    """
 
     kind: ClassVar[str] = "run"
+    call: int | None = None
 
 
 class ModelError(RunError):
     """The model, or the way to it, misbehaved. `retryable`: a retry can help.
 
     `usage` and `cost_usd` are those of a reply that came and was of no use: it was paid for.
+    `retry_after` are the seconds that the server asks to wait.
     """
 
     kind = "model"
     retryable: ClassVar[bool] = False
     usage: Any = None
     cost_usd: float | None = None
+    retry_after: float | None = None
 
 
 class ModelTimeout(ModelError):
@@ -115,6 +122,12 @@ class Killed(ModelError):
     """Whoever made this call is gone for the rest of the run, with all it knew."""
 
     kind = "killed"
+
+
+class CalledOff(ModelError):
+    """The call was under way and was called off."""
+
+    kind = "cancelled"
 
 
 class RateLimited(ModelError):
