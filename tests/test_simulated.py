@@ -256,7 +256,7 @@ def test_its_plans_are_sound_and_come_from_the_roster_and_the_outline(name: str,
 
 def test_it_plans_fewer_subtasks_where_fewer_are_allowed() -> None:
     task = load_task("legal")
-    call = orchestrator.plan(task, limit=2)
+    call = orchestrator.plan(task, limit=2, workers=4)
     model = SimulatedModel()
     plan = call.parse(ask(model, call.request(model)[0]).text, 1)
     assert len(plan.subtasks) == 2

@@ -31,6 +31,7 @@ class Mark:
     about: str
     text: str
     size: int
+    sections: tuple[str, ...] = ()
 
     @property
     def carried(self) -> bool:
@@ -75,5 +76,6 @@ def marks(content: str, count: Count) -> tuple[tuple[Mark, ...], str]:
     for m in _BLOCK.finditer(content):
         attributes = {a[1]: unescape(a[2] or a[3] or "") for a in _ATTRIBUTE.finditer(m[2])}
         about = attributes.get("title") or attributes.get("from") or attributes.get("name", "")
-        found.append(Mark(m[1], attributes.get("id", ""), about, m[3], count(m[0])))
+        named = tuple(filter(None, attributes.get("sections", "").split(", ")))
+        found.append(Mark(m[1], attributes.get("id", ""), about, m[3], count(m[0]), named))
     return tuple(found), _BLOCK.sub(" ", content)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from orchestrator_kit.models import critic
 from orchestrator_kit.models.base import Request
 from orchestrator_kit.models.marks import Count, Mark, marks
 from orchestrator_kit.ranking import index, scores
@@ -52,9 +53,19 @@ def write(request: Request, habits: Habits, rng: Random, count: Count) -> str:
     page = Page(material, asked, words, request, habits, rng, count)
     wanted = request.format.schema.get("properties", {}) if request.format else {}
     if "subtasks" in wanted:
-        return page.plan()
+        return page.plan(wanted)
     if "claims" in wanted:
         return page.turn()
+    if "verdict" in wanted:
+        return _as_json(critic.verdict(page))
+    if "withdrawn" in wanted:
+        found, withdrawn = critic.improvement(page)
+        rows = ({"statement": text, "source": sources[0]} for text, sources in found)
+        return page.object("findings", rows, {"withdrawn": withdrawn})
+    if "add" in wanted:
+        return _as_json(critic.revision(page, wanted))
+    if "conflicts" in wanted:
+        return page.object("conflicts", critic.conflicts(page), {})
     return page.extract(wanted)
 
 
@@ -148,7 +159,7 @@ class Page:
         passages = tuple(f"{m.about}. {m.text}" for m in material)
         return scores(terms(text), [index(passages)])[0]
 
-    def plan(self) -> str:
+    def plan(self, wanted: dict[str, Any]) -> str:
         """Subtasks for the specialists who find something to read in the outline."""
         roster = self.roster()
         limit = self.at_most(len(roster) or 1)
@@ -185,13 +196,16 @@ class Page:
                 "sections": [m.id for m in sections],
                 "needs": [i for i, s in subtasks.items() if s["specialist"] in others],
             }
+        most = wanted.get("workers", {}).get("maximum", len(subtasks) or 1)
+        workers = fewest_workers(subtasks, most)
+        enough = f", and end as early as {most} would" if workers < most else ""
         why = (
             f"{len(called)} of {len(roster)} specialists have something to read, in "
             f"{len({m.id for _, s in shares for m in s})} of {len(self.material)} sections; "
-            f"{len(subtasks)} subtasks divide it."
+            f"{len(subtasks)} subtasks divide it; {workers} at a time are of use{enough}."
         )
         written = (f"{_as_json(name)}: {_as_json(s)}" for name, s in subtasks.items())
-        head, tail = '{"subtasks": {', f'}}, "why": {_as_json(why)}}}'
+        head, tail = '{"subtasks": {', f'}}, "workers": {workers}, "why": {_as_json(why)}}}'
         return head + self.fitted(written, ", ", self.count(head + tail) + 2) + tail
 
     def _builds_on(self, name: str, called: Sequence[str]) -> list[str]:
@@ -238,6 +252,23 @@ class Page:
         rivals = [self.relevance(f"{o} {skill}", material) for o, skill in others.items()]
         best = [max(column) for column in zip(*rivals, strict=True)] or [0.0] * len(material)
         return list(zip(mine, best, material, strict=True))
+
+
+def fewest_workers(subtasks: dict[str, dict[str, Any]], most: int) -> int:
+    """The fewest who end a plan as early as `most` would, by the number of sections to read."""
+    ends = [_end(subtasks, n) for n in range(1, max(1, min(most, len(subtasks))) + 1)]
+    return ends.index(min(ends)) + 1
+
+
+def _end(subtasks: dict[str, dict[str, Any]], workers: int) -> float:
+    """When so many workers are through, who take the subtasks in their order."""
+    free = [0.0] * workers
+    ended: dict[str, float] = {}
+    for name, subtask in subtasks.items():
+        worker = free.index(min(free))
+        ready = max((ended[need] for need in subtask["needs"]), default=0.0)
+        ended[name] = free[worker] = max(free[worker], ready) + 2.0 + len(subtask["sections"])
+    return max(free)
 
 
 def _filled(item: dict[str, Any], text: str, sources: tuple[str, ...]) -> dict[str, Any]:

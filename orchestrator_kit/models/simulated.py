@@ -136,7 +136,7 @@ class SimulatedModel:
             pulse.beat(int(tokens * told / written.seconds))
         await asyncio.sleep(written.seconds - told)
 
-    def price(self, usage: Usage) -> float:
+    def price(self, usage: Usage) -> float | None:
         """US dollars, by the profile."""
         p = self.profile
         cost = usage.input_tokens * p.input_usd_per_mtok
@@ -148,15 +148,15 @@ class SimulatedModel:
 
     def _write(self, request: Request) -> _Written:
         p = self.profile
-        size = sum(count_tokens(m.content) for m in request.messages)
-        if size + request.max_output_tokens > p.window:
+        size = sum(self.count_tokens(m.content) for m in request.messages)
+        if size + request.max_output_tokens > self.window:
             raise ContextOverflow(
                 f"{size:,} tokens of input and {request.max_output_tokens:,} of output exceed "
-                f"the window of {p.window:,}"
+                f"the window of {self.window:,}"
             )
         rng = Random(self._hash(request))  # noqa: S311 - a simulation, not a secret
-        text = write(request, p.habits, rng, count_tokens)
-        usage = Usage(size, count_tokens(text))
+        text = write(request, p.habits, rng, self.count_tokens)
+        usage = Usage(size, self.count_tokens(text))
         seconds = p.first_token_s + size / p.prefill + usage.output_tokens / p.decode
         seconds *= 1.0 + p.jitter * (2.0 * rng.random() - 1.0)
         return _Written(Reply(text, usage, self.price(usage)), round(seconds, 6))
