@@ -37,7 +37,8 @@ class Failure:
 class Report:
     """What one worker hands back: findings, or a failure, never both.
 
-    `agent` is the specialist, `subtask` the id it worked on, `call` the call that it came from.
+    `agent` is the specialist, `subtask` the id it worked on, `call` the call that it came from;
+    `parts` are further calls that it came from.
     """
 
     agent: str
@@ -45,6 +46,22 @@ class Report:
     subtask: str | None = None
     call: int | None = None
     failure: Failure | None = None
+    parts: tuple[int, ...] = ()
+
+    @classmethod
+    def of_parts(cls, reports: Sequence[Report]) -> Report:
+        """Reports on parts of one work as one report; a failure only where all of them failed."""
+        first, *rest = [r for r in reports if not r.failure] or reports[:1]
+        found: dict[str, Statement] = {}
+        for finding in (f for r in (first, *rest) for f in r.findings):
+            found.setdefault(normalise(finding.text), finding)
+        more = tuple(c for r in rest for c in r.calls)
+        return replace(first, findings=tuple(found.values()), parts=(*first.parts, *more))
+
+    @property
+    def calls(self) -> tuple[int, ...]:
+        """All calls that it came from."""
+        return () if self.call is None else (self.call, *self.parts)
 
     def gap(self) -> str | None:
         """What the answer must declare missing because of this report, if anything."""

@@ -102,6 +102,7 @@ class Comparison:
             "recall_by_specialist": s.by_specialist,
             "groundedness": s.groundedness,
             "failures": list(m.failures),
+            "recovery": {step: asdict(price) for step, price in m.recovery.items()},
             "roles": {name: asdict(share) for name, share in m.roles.items()},
         }
 

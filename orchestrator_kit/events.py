@@ -19,7 +19,7 @@ SCHEMA = 1
 
 Status = Literal["done", "failed", "interrupted"]
 # Why a call was made: for the first time, or as which remedy (`recovery` says what each is).
-Step = Literal["first", "retry", "reassign", "split", "hedge", "improve", "standby"]
+Step = Literal["first", "retry", "reassign", "split", "hedge", "improve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +318,8 @@ def _plan(v: dict[str, Any]) -> Plan:
 
 def _report(v: dict[str, Any]) -> Report:
     failure = None if v["failure"] is None else Failure(**v["failure"])
-    return Report(**(v | {"findings": _statements(v["findings"]), "failure": failure}))
+    body = {"findings": _statements(v["findings"]), "failure": failure}
+    return Report(**(v | body | {"parts": tuple(v["parts"])}))
 
 
 _NESTED: dict[str, Callable[[Any], Any]] = {

@@ -7,19 +7,21 @@ any other on the wall clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from functools import partial
 
 from orchestrator_kit import clock
-from orchestrator_kit.answer import Answer
+from orchestrator_kit.answer import Answer, merge
 from orchestrator_kit.comparison import Comparison, Row
 from orchestrator_kit.crew import Crew
-from orchestrator_kit.errors import Deadlock, RunError, RunInterrupted, UsageError
-from orchestrator_kit.events import Answered, Event, RunEnded, RunStarted
+from orchestrator_kit.errors import Deadlock, Killed, RunError, RunInterrupted, UsageError
+from orchestrator_kit.events import Answered, Event, RunEnded, RunStarted, to_json
 from orchestrator_kit.metrics import measure
-from orchestrator_kit.models.base import Model
+from orchestrator_kit.models.base import Model, Usage, for_run
 from orchestrator_kit.models.simulated import SimulatedModel
 from orchestrator_kit.patterns import PATTERNS, Pattern, pattern_named
 from orchestrator_kit.record import Run
+from orchestrator_kit.recovery import Recovery, policy_named
 from orchestrator_kit.scoring import score
 from orchestrator_kit.tasks import Task
 
@@ -34,15 +36,19 @@ def run(
     *,
     workers: int = WORKERS,
     models: Mapping[str, Model] | None = None,
+    recovery: Recovery | str = "retry",
     listen: Listener | None = None,
 ) -> Run:
     """Run one pattern on a task, and return its record.
 
-    `model` is the simulated one where none is given, `models` are those that specialists name as
-    their own, `listen` is called with every event as it happens. A run that cannot be answered
-    has the status "failed"; Ctrl-C raises RunInterrupted with the record so far.
+    `pattern` may be a `functools.partial` of one, with options of its own. `model` is the
+    simulated one where none is given; `models` are those that specialists name as their own, or a
+    role's by its name ("orchestrator", "worker", "synthesizer", "peer"). `recovery` says what is
+    done about calls that fail (a `Recovery`, or a name in `POLICIES`), `listen` is called with
+    every event as it happens. A run that cannot be answered has the status "failed"; Ctrl-C
+    raises RunInterrupted with the record so far.
     """
-    return _to_the_end(_Series(task, [pattern], model, workers, models, listen))[0]
+    return _to_the_end(_Series(task, [pattern], model, workers, models, recovery, listen))[0]
 
 
 async def run_async(
@@ -52,10 +58,11 @@ async def run_async(
     *,
     workers: int = WORKERS,
     models: Mapping[str, Model] | None = None,
+    recovery: Recovery | str = "retry",
     listen: Listener | None = None,
 ) -> Run:
     """`run`, to be awaited; cancelling it cancels the calls in flight."""
-    return (await _awaited(_Series(task, [pattern], model, workers, models, listen)))[0]
+    return (await _awaited(_Series(task, [pattern], model, workers, models, recovery, listen)))[0]
 
 
 def compare(
@@ -65,10 +72,11 @@ def compare(
     patterns: Iterable[Pattern | str] = (),
     workers: int = WORKERS,
     models: Mapping[str, Model] | None = None,
+    recovery: Recovery | str = "retry",
     listen: Listener | None = None,
 ) -> Comparison:
     """Run several patterns (the six, if none are named) on one task, one after another."""
-    series = _Series(task, patterns, model, workers, models, listen)
+    series = _Series(task, patterns, model, workers, models, recovery, listen)
     return _compared(series, _to_the_end(series))
 
 
@@ -79,10 +87,11 @@ async def compare_async(
     patterns: Iterable[Pattern | str] = (),
     workers: int = WORKERS,
     models: Mapping[str, Model] | None = None,
+    recovery: Recovery | str = "retry",
     listen: Listener | None = None,
 ) -> Comparison:
     """`compare`, to be awaited; cancelling it cancels the calls in flight."""
-    series = _Series(task, patterns, model, workers, models, listen)
+    series = _Series(task, patterns, model, workers, models, recovery, listen)
     return _compared(series, await _awaited(series))
 
 
@@ -96,6 +105,7 @@ class _Series:
         model: Model | None,
         workers: int,
         models: Mapping[str, Model] | None,
+        recovery: Recovery | str,
         listen: Listener | None,
     ) -> None:
         if workers < 1:
@@ -109,6 +119,11 @@ class _Series:
         self.model = model or SimulatedModel()
         self.workers = workers
         self.models = models or {}
+        self.recovery = policy_named(recovery) if isinstance(recovery, str) else recovery
+        if task.budget.usd is not None:
+            for m in (self.model, *self.models.values()):
+                if m.price(Usage(1, 1)) is None:
+                    raise UsageError(f"a budget in dollars needs a price, and {m.name} has none")
         self.listen = listen
         self.records: list[list[Event]] = []
 
@@ -131,26 +146,33 @@ class _Series:
                 await model.aclose()
 
     async def _play(self, pattern: Pattern) -> None:
-        self.records.append(events := [])
-
-        def note(event: Event) -> None:
-            events.append(event)
-            if self.listen:
-                self.listen(event)
-
-        task = self.task
-        crew = Crew(task, self.model, workers=self.workers, record=note, models=self.models)
-        note(
-            RunStarted(
-                0.0,
-                getattr(pattern, "__name__", repr(pattern)),
-                task.title or task.prompt,
-                self.model.name,
-                self.workers,
-                getattr(self.model, "seed", None),
-                task.budget.tokens,
-            )
+        task, budget = self.task, self.task.budget
+        name, options = _described(pattern)
+        start = RunStarted(
+            0.0,
+            name,
+            task.title or task.prompt,
+            self.model.name,
+            self.workers,
+            getattr(self.model, "seed", None),
+            budget.tokens,
+            budget.usd,
+            budget.seconds,
+            options,
+            str(self.recovery),
+            tuple(map(str, getattr(self.model, "plan", ()))),
         )
+        settings = to_json(start)
+        crew = Crew(
+            task,
+            for_run(self.model, settings),
+            workers=self.workers,
+            models={name: for_run(m, settings) for name, m in self.models.items()},
+            recovery=self.recovery,
+            listen=self.listen,
+        )
+        self.records.append(crew.events)
+        crew.note(start)
         try:
             answer = await pattern(crew, task)
             end = RunEnded(crew.now, "done")
@@ -158,13 +180,12 @@ class _Series:
                 kind = crew.failure.kind
                 end = RunEnded(crew.now, "failed", kind, f"no call brought a result: {kind}")
         except RunError as e:
-            answer = Answer(gaps=(f"no answer: {e.kind}",))
-            end = RunEnded(crew.now, "failed", e.kind, str(e))
+            answer, end = _saved(crew, e), RunEnded(crew.now, "failed", e.kind, str(e))
         except BaseException as e:  # written down, and then raised: it is no business of ours
-            note(RunEnded(crew.now, "interrupted", type(e).__name__, str(e)))
+            crew.note(RunEnded(crew.now, "interrupted", type(e).__name__, str(e)))
             raise
-        note(Answered(crew.now, answer.declaring(crew.gaps())))
-        note(end)
+        crew.note(Answered(crew.now, answer.declaring(crew.gaps())))
+        crew.note(end)
 
     def deadlocked(self, error: Deadlock) -> None:
         """Put the true end to a record that was cut because its pattern waits for itself."""
@@ -174,6 +195,31 @@ class _Series:
             Answered(cut.t, Answer(gaps=(f"no answer: {error.kind}",))),
             RunEnded(cut.t, "failed", error.kind, str(error)),
         ]
+
+
+def _described(pattern: Pattern) -> tuple[str, tuple[str, ...]]:
+    """A pattern's name and its options, a text each."""
+    options: dict[str, object] = {}
+    while isinstance(pattern, partial):
+        options = pattern.keywords | options
+        pattern = pattern.func
+    told = (
+        f"{name}={','.join(sorted(map(str, v))) if isinstance(v, Set) else v}"
+        for name, v in options.items()
+    )
+    return getattr(pattern, "__name__", repr(pattern)), tuple(sorted(told))
+
+
+def _saved(crew: Crew, error: RunError) -> Answer:
+    """What the workers had finished when the run failed, put together by code.
+
+    Nothing, where the centre itself is gone: it held the reports.
+    """
+    none = f"no answer: {error.kind}"
+    if isinstance(error, Killed) or not any(r.findings for r in crew.reported):
+        return Answer(gaps=(none,))
+    saved = merge(crew.reported, crew.count_tokens, crew.task.budget.answer_tokens)
+    return saved.declaring([f"{none}; what was reported until then is put together by code"])
 
 
 def _to_the_end(series: _Series) -> tuple[Run, ...]:

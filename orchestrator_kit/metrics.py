@@ -8,10 +8,18 @@ calls of which each used the one before (Brent, 1974; Blumofe and Leiserson, 199
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from orchestrator_kit.events import CallEnded, CallFailed, CallRefused, CallStarted, SubtaskEnded
+from orchestrator_kit.events import (
+    CallEnded,
+    CallFailed,
+    CallRefused,
+    CallStarted,
+    Recovered,
+    SubtaskEnded,
+)
 from orchestrator_kit.models.base import Usage
 from orchestrator_kit.record import Run
 
@@ -34,6 +42,7 @@ class Call:
     usage: Usage | None
     cost_usd: float | None
     failure: str | None
+    step: str = "first"
 
     @property
     def seconds(self) -> float:
@@ -50,11 +59,23 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What a remedy took: calls, tokens, US dollars (None: unknown), seconds of calls and waits."""
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Measures:
     """A run in numbers. `estimated`: some usage was counted here, not stated by the server.
 
     `cost_usd` is None where any call has no price. `undeclared` are the subtasks without findings
-    that no gap of the answer names.
+    that no gap of the answer names. `recovery` is what each remedy took, and under "failed" what
+    the calls took that brought nothing, remedies among them.
     """
 
     calls: int
@@ -68,6 +89,7 @@ class Measures:
     roles: dict[str, Share]
     failures: tuple[dict[str, str | None], ...]
     undeclared: tuple[str, ...]
+    recovery: dict[str, Price]
 
     @property
     def tokens(self) -> int:
@@ -109,6 +131,7 @@ def calls(run: Run) -> tuple[Call, ...]:
                 closing.usage if closing else None,
                 closing.cost_usd if closing else None,
                 failure.kind if failure else None if end else "cancelled",
+                start.step,
             )
         )
     return tuple(found)
@@ -124,20 +147,52 @@ def measure(run: Run) -> Measures:
         share[0] += 1
         share[1] += call.usage.input_tokens if call.usage else 0
         share[2] += call.usage.output_tokens if call.usage else 0
-    prices = [c.cost_usd for c in made if c.usage]
-    priced = [p for p in prices if p is not None]
     return Measures(
         calls=len(made),
         input_tokens=sum(given for _, given, _ in totals.values()),
         output_tokens=sum(written for _, _, written in totals.values()),
         estimated=any(c.usage.estimated for c in made if c.usage),
-        cost_usd=sum(priced) if priced and len(priced) == len(prices) else None,
+        cost_usd=_cost(made),
         latency_s=run.events[-1].t,
         work_s=sum(c.seconds for c in made),
         critical_path_s=sum(c.seconds for c in critical_path(run)),
         roles={role: Share(*totals[role]) for role in sorted(totals)},
         failures=failures(run),
         undeclared=undeclared(run),
+        recovery=recovery(run),
+    )
+
+
+def _cost(made: Iterable[Call]) -> float | None:
+    """US dollars; None where no call has a price, or one lacks it that took something."""
+    prices = [c.cost_usd for c in made if c.usage]
+    priced = [p for p in prices if p is not None]
+    return sum(priced) if priced and len(priced) == len(prices) else None
+
+
+def recovery(run: Run) -> dict[str, Price]:
+    """What each remedy took, and under "failed" what calls took that brought nothing."""
+    by_step: dict[str, list[Call]] = defaultdict(list)
+    for call in calls(run):
+        if call.step != "first":
+            by_step[call.step].append(call)
+        if call.failure:
+            by_step["failed"].append(call)
+    waits: dict[str, float] = defaultdict(float)
+    for event in run.events:
+        if isinstance(event, Recovered):
+            waits[event.step] += event.wait_s
+    return {step: _price(made, waits[step]) for step, made in sorted(by_step.items())}
+
+
+def _price(made: Sequence[Call], waits: float) -> Price:
+    usages = [c.usage for c in made if c.usage]
+    return Price(
+        len(made),
+        sum(u.input_tokens for u in usages),
+        sum(u.output_tokens for u in usages),
+        _cost(made),
+        round(sum(c.seconds for c in made) + waits, 6),
     )
 
 

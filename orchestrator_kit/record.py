@@ -6,22 +6,28 @@ A run's only output; every table, figure and check is a reading of it.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from orchestrator_kit.answer import Answer
+from orchestrator_kit.answer import Answer, Report
 from orchestrator_kit.errors import RecordError
 from orchestrator_kit.events import (
     Answered,
     Event,
+    PlanMade,
+    PlanRevised,
+    Reported,
     RunEnded,
     RunStarted,
     Status,
     from_json,
     to_json,
 )
+from orchestrator_kit.plan import Plan
+from orchestrator_kit.provenance import Explanation, explain
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,10 @@ class Run:
         """done, failed or interrupted; a record that just stops was interrupted."""
         return self.ended.status if self.ended else "interrupted"
 
+    def explain(self, text: str) -> Explanation:
+        """What is behind the statement of the answer that is nearest to a text."""
+        return explain(self.events, self.answer, text)
+
     def __hash__(self) -> int:  # in keeping with equality, without reading all events
         return hash((self.events[0], self.events[-1], len(self.events)))
 
@@ -100,6 +110,18 @@ class Run:
         except (OSError, UnicodeDecodeError) as e:
             raise RecordError(f"{path}: cannot be read ({e})") from None
         return cls.from_jsonl(text, origin=str(path))
+
+
+def taken_down(events: Iterable[Event]) -> tuple[Plan | None, dict[str, Report]]:
+    """The plan as it is now, and the reports by subtask, as far as the events tell of them."""
+    plan: Plan | None = None
+    reports: dict[str, Report] = {}
+    for event in events:
+        if isinstance(event, PlanMade | PlanRevised):
+            plan = event.plan
+        elif isinstance(event, Reported) and event.report.subtask and not event.report.failure:
+            reports[event.report.subtask] = event.report
+    return plan, reports
 
 
 def write_atomic(path: str | Path, content: str | bytes) -> Path:

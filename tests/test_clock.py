@@ -19,6 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator_kit import clock
+from orchestrator_kit.answer import Answer
+from orchestrator_kit.crew import Crew
 from orchestrator_kit.errors import Deadlock, RunError, RunInterrupted
 from orchestrator_kit.events import CallEnded, CallFailed, CallStarted, RunEnded
 from orchestrator_kit.experiments import compare, compare_async, run, run_async
@@ -27,6 +29,8 @@ from orchestrator_kit.models.base import Reply, Request, Usage
 from orchestrator_kit.models.simulated import SimulatedModel
 from orchestrator_kit.patterns import PATTERNS
 from orchestrator_kit.record import Run
+from orchestrator_kit.recovery import Recovery
+from orchestrator_kit.roles import worker
 from orchestrator_kit.tasks import Task
 from tests.fakes import FunctionModel
 
@@ -476,24 +480,37 @@ class NeverReplies(FunctionModel):
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_a_run_that_waits_for_itself_is_a_failed_run_with_its_record(
+def test_a_model_that_never_replies_is_a_run_that_fails_at_its_deadline(
     pattern: str, small_task: Task
 ) -> None:
-    record = run(small_task, pattern, NeverReplies(), workers=2)
+    patience = Recovery(retries=1, deadline_s=60.0)
+    record = run(small_task, pattern, NeverReplies(), workers=2, recovery=patience)
+    assert record.ended is not None
+    assert (record.status, record.ended.kind) == ("failed", "timeout")
+    assert {c.failure for c in calls(record)} == {"timeout"}
+    assert {round(c.seconds) for c in calls(record)} == {60}
+    assert Run.from_jsonl(record.to_jsonl()) == record
+
+
+async def waits_for_itself(crew: Crew, task: Task) -> Answer:
+    await crew.report(worker.answer(task))
+    await forgotten_future()
+    return Answer()
+
+
+def test_a_run_that_waits_for_itself_is_a_failed_run_with_its_record(small_task: Task) -> None:
+    record = run(small_task, waits_for_itself, SimulatedModel(), workers=2)
     assert record.ended is not None
     assert (record.status, record.ended.kind) == ("failed", "deadlock")
     assert record.answer.gaps[0] == "no answer: deadlock"
-    made = calls(record)
-    assert made
-    assert {c.failure for c in made} == {"cancelled"}
+    assert len(calls(record)) == 1
     assert [type(e) for e in record.events].count(RunEnded) == 1
     assert Run.from_jsonl(record.to_jsonl()) == record
 
 
 def test_a_comparison_goes_on_after_a_run_that_waits_for_itself(small_task: Task) -> None:
-    found = compare(small_task, NeverReplies())
-    assert [row.pattern for row in found.rows] == list(PATTERNS)
-    assert {row.run.status for row in found.rows} == {"failed"}
+    found = compare(small_task, patterns=[waits_for_itself, "single_call"])
+    assert [row.run.status for row in found.rows] == ["failed", "done"]
 
 
 # ---- the same run from anywhere ----
@@ -557,7 +574,7 @@ class Live:
         return len(text.split())
 
     def price(self, usage: Usage) -> float | None:
-        return None
+        return 0.01
 
     async def complete(self, request: Request) -> Reply:
         self.asked += 1
@@ -620,7 +637,7 @@ def test_ctrl_c_in_the_middle_of_a_comparison_keeps_what_was_paid_for(small_task
     assert (first.pattern, first.status) == ("single_call", "done")
     assert (second.pattern, second.status) == ("pipeline", "interrupted")
     assert [type(e) for e in second.events].count(CallEnded) == 1
-    assert measure(second).cost_usd == 0.01
+    assert measure(second).cost_usd == 0.02  # of one that ended and one that was cut
     assert (model.asked, model.closed) == (3, 1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from orchestrator_kit.events import (
 from orchestrator_kit.experiments import run
 from orchestrator_kit.metrics import failures, measure
 from orchestrator_kit.models.base import Request, Usage
+from orchestrator_kit.patterns.orchestrator_worker import orchestrator_worker
 from orchestrator_kit.plan import Plan, Subtask, unsound
 from orchestrator_kit.record import Run
 from orchestrator_kit.roles import worker
@@ -278,7 +280,8 @@ def test_where_the_synthesizer_fails_code_puts_the_reports_together_and_says_so(
             "The loan is due in May.", "the hull is thin.", source="b#1"
         ),
     }
-    record = run(TASK, "orchestrator_worker", crew_of(answer=answer, reports=reports))
+    model = crew_of(answer=answer, reports=reports)
+    record = run(TASK, "orchestrator_worker", model, recovery="degrade")
     assert record.status == "done"
     assert record.answer.gaps == (f"synthesis: none ({kind}); reports put together by code",)
     assert [f["kind"] for f in failures(record)] == [kind]
@@ -319,7 +322,7 @@ every_useless = pytest.mark.parametrize("kind", [EmptyReply, Refused])
 def test_a_reply_of_no_use_counts_in_the_tokens_and_the_price_of_the_run(
     kind: type[ModelError],
 ) -> None:
-    record = run(TASK, "parallelization", useless(kind, Usage(300, 7)))
+    record = run(TASK, "parallelization", useless(kind, Usage(300, 7)), recovery="degrade")
     m = measure(record)
     assert (m.calls, m.input_tokens, m.output_tokens) == (3, 900, 21)
     assert (m.roles["worker"].input_tokens, m.roles["worker"].output_tokens) == (900, 21)
@@ -333,38 +336,39 @@ def test_a_reply_of_no_use_counts_in_the_tokens_and_the_price_of_the_run(
 @every_useless
 def test_a_reply_of_no_use_counts_in_the_budget(kind: type[ModelError]) -> None:
     task = replace(TASK, budget=Budget(2_000, report_tokens=200))
-    record = run(task, "parallelization", useless(kind, Usage(1_780, 20)), workers=1)
+    spent = useless(kind, Usage(1_780, 20))
+    record = run(task, "parallelization", spent, workers=1, recovery="degrade")
     assert [e.kind for e in record.events if isinstance(e, CallFailed)] == [kind.kind]
     refused = [e for e in record.events if isinstance(e, CallRefused)]
     assert [e.kind for e in refused] == ["budget", "budget"]
     assert all(e.message.endswith("200 of 2,000 are left") for e in refused)
     assert measure(record).tokens == 1_800
-    free = run(task, "parallelization", useless(kind, None), workers=1)
+    free = run(task, "parallelization", useless(kind, None), workers=1, recovery="degrade")
     assert (measure(free).calls, measure(free).tokens) == (3, 0)
 
 
 # ---- what does not fit ----
 
 
-def test_a_report_that_does_not_fit_the_synthesizers_window_is_declared() -> None:
+def test_reports_that_do_not_fit_the_synthesizers_window_are_refused_and_joined_by_code() -> None:
     long = findings(*(f"Entry {n} of the accounts is a loan." for n in range(300)), source="b#1")
     model = crew_of(reports={"Read the accounts.": long}, window=2_400)
-    record = run(TASK, "orchestrator_worker", model)
+    record = run(TASK, partial(orchestrator_worker, synthesis="flat"), model)
     assert record.status == "done"
-    assert record.answer.statements == (Statement("The hull is thin.", ("a#1",)),)
-    assert record.answer.gaps == ("report s2 was left out: too long for the window",)
-    assert [e.blocks for e in record.events if isinstance(e, NotRead)] == [("s2",)]
-    read = "".join(m.content for m in model.requests[-1].messages)
-    assert "The hull is thin." in read
-    assert "Entry 1 " not in read
+    assert record.answer.gaps == ("synthesis: none (context); reports put together by code",)
+    assert Statement("The hull is thin.", ("a#1",)) in record.answer.statements
+    assert len(record.answer.statements) > 50
+    (refused,) = [e for e in record.events if isinstance(e, CallRefused)]
+    assert refused.message.startswith("1 of 2 reports fit the 2,400 tokens of function")
+    assert asked_for(model) == ["plan", "report", "report"]
 
 
 def test_a_report_that_does_not_fit_the_window_of_who_needs_it_is_declared() -> None:
     long = findings(*(f"Plate {n} of the hull is thin." for n in range(300)))
     model = crew_of(reports={"Examine the hull.": long}, window=2_400)
-    record = run(TASK, "orchestrator_worker", model)
-    assert [e.blocks for e in record.events if isinstance(e, NotRead)] == [("s1",), ("s1",)]
-    assert record.answer.gaps == ("report s1 was left out: too long for the window",)
+    record = run(TASK, partial(orchestrator_worker, synthesis="flat"), model)
+    assert [e.blocks for e in record.events if isinstance(e, NotRead)] == [("s1",)]
+    assert "report s1 was left out: too long for the window" in record.answer.gaps
 
 
 def test_the_first_failure_of_a_call_outside_the_workers_is_raised_as_it_is() -> None:

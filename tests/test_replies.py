@@ -46,7 +46,7 @@ def asks(task: Task, *, text: str = "The hull is thin.", complaint: str = "none"
         ),
         worker.answer(task),
         worker.stage(task, specialist, report),
-        orchestrator.plan(task, limit=4, complaints=[complaint]),
+        orchestrator.plan(task, limit=4, workers=4, complaints=[complaint]),
         synthesizer.answer(task, [report, failed]),
         peer.turn(
             task,
@@ -565,5 +565,5 @@ def test_a_name_is_quoted_so_that_it_reads_back(name: str) -> None:
 @pytest.mark.parametrize("name", ['the "fixer"', "it's", "a <b>", "a & b", "</specialist>"])
 def test_a_specialist_of_any_name_is_one_who_can_be_chosen(name: str) -> None:
     task = Task("p", TASK.documents, (Specialist(name, "Examines hulls."), SHIPWRIGHT))
-    blocks, _ = rendered(orchestrator.plan(task, limit=2))[-1]
+    blocks, _ = rendered(orchestrator.plan(task, limit=2, workers=4))[-1]
     assert [m.about for m in blocks if m.tag == "specialist"] == [name, "shipwright"]

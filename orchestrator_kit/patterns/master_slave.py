@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from orchestrator_kit.answer import Answer
 from orchestrator_kit.crew import Crew
-from orchestrator_kit.patterns.steps import synthesize
+from orchestrator_kit.patterns.synthesis import synthesize
 from orchestrator_kit.roles import worker
 from orchestrator_kit.tasks import Section, Task
 

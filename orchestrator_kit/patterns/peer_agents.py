@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from math import ceil
 
 from orchestrator_kit.answer import Answer, Report, merge
-from orchestrator_kit.crew import Crew
-from orchestrator_kit.errors import RunError
-from orchestrator_kit.events import Posted
+from orchestrator_kit.crew import Crew, together
+from orchestrator_kit.events import Posted, Reported
 from orchestrator_kit.roles import peer
 from orchestrator_kit.tasks import Section, Specialist, Task
 
@@ -19,7 +17,9 @@ async def peer_agents(crew: Crew, task: Task, *, rounds: int = 5) -> Answer:
     board = Board(task, crew)
     for _ in range(rounds):
         before = board.moves
-        await asyncio.gather(*[take_turn(crew, task, board, agent) for agent in board.agents])
+        async with together() as group:
+            for agent in board.agents:
+                group.create_task(take_turn(crew, task, board, agent))
         if board.agreed or board.moves == before:  # silence is agreement too
             break
     return merge(board.posts, crew.count_tokens, task.budget.answer_tokens)
@@ -37,9 +37,10 @@ async def take_turn(crew: Crew, task: Task, board: Board, agent: str) -> None:
         uses=tuple(board.turns),
         claims=ceil(len(task.sections) / len(board.agents) / 2),
     )
-    try:
-        board.accept(await crew.turn(ask))
-    except RunError:
+    turn = await crew.turn(ask)
+    if turn:
+        board.accept(turn)
+    else:
         board.release(agent)
 
 
@@ -76,6 +77,7 @@ class Board:
         self.turns.append(turn.call)
         if turn.findings:
             self.posts.append(Report(agent, turn.findings, call=turn.call))
+            self.crew.note(Reported(self.crew.now, self.posts[-1]))
             self._note(turn, "findings", [s.text for s in turn.findings])
         mine, self.held[agent] = {s.id: s for s in self.held[agent]}, []
         for section, to in turn.handovers:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator_kit.answer import Answer, Report, merge
+from orchestrator_kit.answer import Report
 from orchestrator_kit.crew import Crew
-from orchestrator_kit.errors import MalformedReply, PlanRefused, RunError, TruncatedReply
-from orchestrator_kit.events import PlanMade, PlanRejected
+from orchestrator_kit.errors import Killed, MalformedReply, PlanRefused, RunError, TruncatedReply
+from orchestrator_kit.events import ConflictFound, PlanRejected
 from orchestrator_kit.plan import Plan, complaints
-from orchestrator_kit.roles import orchestrator, synthesizer
+from orchestrator_kit.roles import orchestrator, review
 from orchestrator_kit.tasks import Task
 
 
@@ -19,9 +19,15 @@ async def make_plan(crew: Crew, task: Task) -> Plan:
     plan: Plan | None = None
     faults: list[str] = []
     for _ in range(2):
-        ask = orchestrator.plan(task, limit=crew.plan_limit, rejected=plan, complaints=faults)
+        ask = orchestrator.plan(
+            task,
+            limit=crew.plan_limit,
+            workers=crew.workers,
+            rejected=plan,
+            complaints=faults,
+        )
         try:
-            plan = await crew.ask(ask)
+            plan = await crew.ask(ask, blindly=False)
         except (MalformedReply, TruncatedReply) as e:
             faults = [str(e)]
             continue
@@ -29,16 +35,22 @@ async def make_plan(crew: Crew, task: Task) -> Plan:
             plan, specialists=roster, sections=task.section_by_id, limit=crew.plan_limit
         )
         if not faults:
-            crew.note(PlanMade(crew.now, plan))
             return plan
         crew.note(PlanRejected(crew.now, plan, tuple(faults)))
     raise PlanRefused("no sound plan after one repair: " + "; ".join(faults[:5]))
 
 
-async def synthesize(crew: Crew, task: Task, reports: Sequence[Report]) -> Answer:
-    """One answer of the reports; without a synthesizer, code puts them together and says so."""
+async def settle(crew: Crew, task: Task, reports: Sequence[Report]) -> list[Report]:
+    """The reports without what cannot hold beside other findings; what stays open is declared."""
     try:
-        return await crew.ask(synthesizer.answer(task, reports))
+        found = await crew.ask(review.conflicts(task, reports))
+    except Killed:
+        raise
     except RunError as e:
-        merged = merge(reports, crew.count_tokens, task.budget.answer_tokens)
-        return merged.declaring([f"synthesis: none ({e.kind}); reports put together by code"])
+        crew.declare(f"conflicts: not looked for ({e.kind})")
+        return list(reports)
+    for c in found:
+        crew.note(ConflictFound(crew.now, c.call, c.first, c.second, c.kept, c.reason))
+        if gap := c.gap():
+            crew.declare(gap)
+    return review.settled(reports, found)

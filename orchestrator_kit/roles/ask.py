@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import escape
 from typing import Generic, TypeVar
@@ -35,7 +35,7 @@ SLACK = 0.02  # share of a window kept free, for tokenizers count a little diffe
 # a reply cannot close its own block and speak in our voice.
 _MARK = re.compile(
     r"<(?=\s*/?\s*(?:section|report|post|draft|outline|task|expertise|specialist|subtask|gap|"
-    r"complaint|open|held)\b)",
+    r"complaint|open|held|failed|waiting)\b)",
     re.IGNORECASE,
 )
 
@@ -100,6 +100,7 @@ class Ask(Generic[T_co]):
 
     `parse` turns the reply's text and the call's number into a value, or raises a ModelError.
     `uses` are the calls whose results stand in the material, `model` a specialist's own model.
+    A `whole` ask is refused rather than to leave anything out.
     """
 
     role: str
@@ -113,10 +114,31 @@ class Ask(Generic[T_co]):
     subtask: str | None = None
     model: str | None = None
     sample: int = 0
+    whole: bool = False
+
+    def halves(self) -> tuple[Ask[T_co], ...]:
+        """The same ask on each half of the sections, for half the output; () for a single one."""
+        sections = [b for b in self.blocks if b.tag == "section"]
+        middle = len(sections) // 2
+        if not middle:
+            return ()
+        parts = sections[:middle], sections[middle:]
+        return tuple(
+            replace(
+                self,
+                blocks=tuple(b for b in self.blocks if b in part or b not in sections),
+                output_tokens=(self.output_tokens + 1) // 2,
+            )
+            for part in parts
+        )
+
+    def output(self, model: Model) -> int:
+        """The most tokens that the reply may have: a quarter of the window must do."""
+        return min(self.output_tokens, model.max_output_tokens, model.window // 4)
 
     def request(self, model: Model) -> tuple[Request, tuple[Block, ...]]:
         """The request that fits the model's window, and the blocks that it had to leave out."""
-        output = min(self.output_tokens, model.max_output_tokens, model.window // 4)
+        output = self.output(model)
         room = int(model.window * (1 - SLACK)) - output
         room -= model.count_tokens(SYSTEM) + model.count_tokens(self.brief)
         if room <= 0:
@@ -125,6 +147,11 @@ class Ask(Generic[T_co]):
                 f"{model.name}; use a model with a larger window or a shorter task"
             )
         kept = self._fitting(model, room)
+        if self.whole and len(kept) < len(self.blocks):
+            raise ContextOverflow(
+                f"{len(kept)} of {len(self.blocks)} reports fit the {model.window:,} tokens of "
+                f"{model.name}; put them together as a tree"
+            )
         request = Request(
             messages=(
                 _SYSTEM,

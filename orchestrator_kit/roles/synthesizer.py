@@ -27,6 +27,8 @@ ANSWER = Format.of(
     "answer", form(statements=list_of(statement=STRING, sources=STRINGS), gaps=STRINGS)
 )
 
+PART = Format.of("part", form(statements=list_of(statement=STRING, sources=STRINGS)))
+
 
 def answer(task: Task, reports: Sequence[Report]) -> Ask[Answer]:
     """Ask for one answer out of the reports; those that failed are named as gaps, not shown."""
@@ -45,7 +47,30 @@ def answer(task: Task, reports: Sequence[Report]) -> Ask[Answer]:
         format=ANSWER,
         parse=partial(_read, task),
         output_tokens=task.budget.answer_tokens,
-        uses=tuple(r.call for r in reports if r.call is not None and r.findings),
+        uses=tuple(dict.fromkeys(c for r in reports if r.findings for c in r.calls)),
+        whole=True,
+    )
+
+
+def part(task: Task, reports: Sequence[Report]) -> Ask[Report]:
+    """Ask for one shorter report out of several: a step on the way to an answer."""
+    lines = [
+        f"<task>{data(task.prompt)}</task>",
+        *map(expertise, task.specialists),
+        "Make one report of these: keep every finding that matters, said once, the most important "
+        "first, with the section it rests on; leave out what matters least. Reply as "
+        '{"statements": [{"statement": "…", "sources": ["section id"]}]}',
+    ]
+    return Ask(
+        role="synthesizer",
+        agent="synthesizer",
+        blocks=report_blocks(reports),
+        brief="\n".join(lines),
+        format=PART,
+        parse=partial(_read_part, task),
+        output_tokens=task.budget.answer_tokens,
+        uses=tuple(dict.fromkeys(c for r in reports for c in r.calls)),
+        whole=True,
     )
 
 
@@ -53,3 +78,8 @@ def _read(task: Task, text: str, call: int) -> Answer:
     found = read_object(text)
     statements = read_statements(found, "statements", task.section_by_id)
     return Answer(statements, read_texts(found, "gaps"))
+
+
+def _read_part(task: Task, text: str, call: int) -> Report:
+    found = read_statements(read_object(text), "statements", task.section_by_id)
+    return Report("synthesizer", found, call=call)

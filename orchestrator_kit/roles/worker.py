@@ -107,7 +107,7 @@ def _ask(
         format=REPORT,
         parse=partial(_read, task, agent, subtask.id if subtask else None),
         output_tokens=output_tokens,
-        uses=tuple(r.call for r in uses if r.call is not None),
+        uses=tuple(c for r in uses for c in r.calls),
         subtask=subtask.id if subtask else None,
         model=specialist.model,
         sample=sample,

@@ -1,0 +1,114 @@
+"""Synthesis: reports to one answer, by one call or, where they do not fit, by a tree of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, get_args
+
+from orchestrator_kit.answer import Answer, Report, merge
+from orchestrator_kit.crew import Crew, together
+from orchestrator_kit.errors import ContextOverflow, Killed, RunError, UnknownName
+from orchestrator_kit.roles import synthesizer
+from orchestrator_kit.tasks import Task
+
+Shape = Literal["auto", "flat", "tree"]
+# A level may shrink reports to so many times the answer's length, since few replies use up their
+# limit; at 1.0 answers came out too short (benchmarks/synthesis.py).
+ENOUGH = 1.25
+
+
+async def synthesize(
+    crew: Crew, task: Task, reports: Sequence[Report], *, shape: Shape = "auto"
+) -> Answer:
+    """One answer of the reports; without a synthesizer, code puts them together and says so.
+
+    flat: one call that reads all reports, or refuses. tree: level by level, calls that each read
+    as many as fit. auto: flat where that is possible.
+    """
+    if shape not in get_args(Shape):
+        raise UnknownName.among("shape of a synthesis", shape, get_args(Shape))
+    whole = synthesizer.answer(task, reports)
+    try:
+        if shape == "flat" or (shape == "auto" and crew.fits(whole)):
+            return await crew.ask(whole)
+        return await _by_levels(crew, task, reports)
+    except Killed:
+        raise
+    except RunError as e:
+        if crew.recovery.then == "stop":
+            raise
+        merged = merge(reports, crew.count_tokens, task.budget.answer_tokens)
+        return merged.declaring([f"synthesis: none ({e.kind}); reports put together by code"])
+
+
+async def _by_levels(crew: Crew, task: Task, reports: Sequence[Report]) -> Answer:
+    """Make fewer and fewer reports of the reports, until one call can make the answer of them.
+
+    Where no single reply of this model may be as long as the answer, code joins the last level
+    that is: a small window then costs coherence, but not what was found.
+    """
+    level = [r for r in reports if r.findings]
+    failed = [r for r in reports if not r.findings]
+    while True:
+        last = synthesizer.answer(task, [*level, *failed])
+        one_reply = crew.room_for(last) >= task.budget.answer_tokens
+        if one_reply and crew.fits(last):
+            return await crew.ask(last)
+        batches = _batches(crew, task, level)
+        next_size = sum(crew.room_for(synthesizer.part(task, b)) for b in batches)
+        if not one_reply and next_size < ENOUGH * task.budget.answer_tokens:
+            joined = merge(level, crew.count_tokens, task.budget.answer_tokens)
+            return joined.declaring(r.gap() for r in failed)
+        if len(batches) >= len(level) and all(len(b) < 2 for b in batches):
+            raise ContextOverflow("not even two reports fit the window together")
+        async with together() as group:
+            tasks = [group.create_task(_part(crew, task, batch)) for batch in batches]
+        level = [t.result() for t in tasks]
+
+
+async def _part(crew: Crew, task: Task, batch: Sequence[Report]) -> Report:
+    """One report of several, by a worker; if that fails, their findings as they are."""
+    if len(batch) == 1:
+        return batch[0]
+    part = await crew.turn(synthesizer.part(task, batch))
+    if part is not None and part.findings:
+        return part
+    crew.declare(f"synthesis: {len(batch)} reports not condensed")
+    # As short as the call would have had it, or no level above could take it in.
+    return replace(
+        Report.of_parts(batch),
+        findings=merge(batch, crew.count_tokens, task.budget.answer_tokens // 2).statements,
+    )
+
+
+def _batches(crew: Crew, task: Task, level: Sequence[Report]) -> list[list[Report]]:
+    """Neighbouring reports, as many in a batch as one call can read, about equally full.
+
+    A report that is too long for that is divided at its findings.
+    """
+    pieces = [piece for report in level for piece in _pieces(crew, task, report)]
+    full = _packed(crew, task, pieces, len(pieces))
+    even = -(-len(pieces) // len(full))
+    evenly = _packed(crew, task, pieces, even)
+    return evenly if len(evenly) == len(full) else full
+
+
+def _packed(crew: Crew, task: Task, pieces: Sequence[Report], most: int) -> list[list[Report]]:
+    batches: list[list[Report]] = []
+    for piece in pieces:
+        wider = [*batches[-1], piece] if batches else []
+        if wider and len(wider) <= most and crew.fits(synthesizer.part(task, wider)):
+            batches[-1] = wider
+        else:
+            batches.append([piece])
+    return batches
+
+
+def _pieces(crew: Crew, task: Task, report: Report) -> list[Report]:
+    """A report in parts so small that two of them fit one call, where it can be divided."""
+    if len(report.findings) < 2 or crew.fits(synthesizer.part(task, [report, report])):
+        return [report]
+    middle = len(report.findings) // 2
+    halves = report.findings[:middle], report.findings[middle:]
+    return [p for half in halves for p in _pieces(crew, task, replace(report, findings=half))]
