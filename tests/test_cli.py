@@ -333,7 +333,7 @@ def test_scenarios_are_listed(okit: Okit) -> None:
 def test_show_prints_the_source_of_a_pattern(okit: Okit, name: str) -> None:
     done = okit("show", name)
     assert (done.code, done.err) == (0, "")
-    assert f"async def {name}(crew: Crew, task: Task" in done.out
+    assert f"async def {name}(" in done.out
     compile(done.out, name, "exec")
 
 
@@ -368,8 +368,8 @@ def test_help_is_printed_on_standard_output(okit: Okit, words: list[str]) -> Non
         (["compare", "ferry", "--model", "endpoint:"], "write endpoint:NAME"),
         (["compare", "ferry", "--workers", "0"], "workers is 0; at least 1 is needed"),
         (["compare", "ferry", "--workers", "-1"], "workers is -1; at least 1 is needed"),
-        (["compare", "ferry", "--budget-tokens", "0"], "--budget-tokens is 0; at least 1"),
-        (["compare", "ferry", "--budget-tokens", "-5"], "--budget-tokens is -5; at least 1"),
+        (["compare", "ferry", "--budget-tokens", "0"], "--budget-tokens is 0; it must be more"),
+        (["compare", "ferry", "--budget-tokens", "-5"], "--budget-tokens is -5; it must be more"),
         (["compare", "ferry", "--json", "ferry"], "ferry: cannot be written"),
         (["compare", "ferry", "--json", "ferry/survey.md/x.json"], "x.json: cannot be written"),
         (["compare", "ferry", "--records", "ferry/survey.md"], "cannot be written"),

@@ -1,0 +1,67 @@
+"""What the commands print: tables, failures, and how the user called us."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from orchestrator_kit import tables
+from orchestrator_kit.comparison import Row
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def print_table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table as plain text: rich would squeeze its columns on a narrow terminal."""
+    if title:
+        out.print(escape(title), style="bold", soft_wrap=True)
+    head, *lines = tables.as_text(columns, rows).splitlines()
+    out.print(head, style="dim", markup=False, soft_wrap=True)
+    out.print("\n".join(lines), markup=False, soft_wrap=True)
+
+
+def print_failures(rows: Sequence[Row]) -> None:
+    """A line for each way in which calls of a pattern failed, and whose they were."""
+    whose: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for failure in row.measures.failures:
+            what = f"{failure['kind']}: {failure['message']}"
+            whose.setdefault((row.pattern, what), []).append(str(failure["agent"]))
+    for (pattern, what), agents in whose.items():
+        line = f"  {pattern}: {', '.join(dict.fromkeys(agents))}: {what}"
+        out.print(line, markup=False, soft_wrap=True)
+
+
+def print_recovery(rows: Sequence[Row]) -> None:
+    """What the remedies of each run took, where there were any."""
+    columns = ["remedies", "step", "calls", "input", "output", "cost", "seconds"]
+    lines = [
+        [
+            row.pattern,
+            step,
+            str(price.calls),
+            f"{price.input_tokens:,}",
+            f"{price.output_tokens:,}",
+            tables.money(price.cost_usd),
+            tables.seconds(price.seconds),
+        ]
+        for row in rows
+        for step, price in row.measures.recovery.items()
+    ]
+    if lines:
+        print_table(None, columns, lines)
+
+
+def prefix() -> str:
+    """How the user called us, so that the next command works when copied."""
+    here = Path(sys.argv[0]).parent
+    if "UV" in os.environ:
+        return "uv run "
+    on_path = str(here.resolve()) in os.environ.get("PATH", "").split(os.pathsep)
+    return "" if on_path or not (here / "okit").exists() else f"{here}{os.sep}"

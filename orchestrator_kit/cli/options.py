@@ -1,0 +1,124 @@
+"""The options that commands share, and what is made of them: a task, its models, a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator_kit import loading
+from orchestrator_kit.errors import UsageError
+from orchestrator_kit.models import model_named
+from orchestrator_kit.models.base import Model
+from orchestrator_kit.models.faults import Fault, Faults
+from orchestrator_kit.models.reel import Reel
+from orchestrator_kit.models.tape import Tape, simulated_of
+from orchestrator_kit.tasks import Task
+
+TaskName = Annotated[str | None, typer.Argument(help="A scenario, or a folder with task.toml.")]
+Prompt = Annotated[str | None, typer.Option(help="What to ask, instead of a task.")]
+Documents = Annotated[list[str] | None, typer.Option(help=".md, .txt or .pdf files.")]
+Workers = Annotated[int, typer.Option(help="Worker calls in flight at most.")]
+ModelName = Annotated[
+    str | None,
+    typer.Option(help="simulated (the default), simulated:large, local or endpoint:NAME."),
+]
+BaseUrl = Annotated[str | None, typer.Option(help="Where the endpoint is.")]
+Seed = Annotated[int, typer.Option(help="Of the simulated model, and of the faults.")]
+TapeFile = Annotated[
+    Path | None,
+    typer.Option(help="Record on this file; what it has already is replayed, not bought again."),
+]
+FaultTexts = Annotated[
+    list[str] | None,
+    typer.Option(help="Faults to inject, such as crash:role=worker,p=0.25 (see okit faults)."),
+]
+Policy = Annotated[str, typer.Option(help="none, degrade, retry, reassign, split, hedge or full.")]
+BudgetTokens = Annotated[
+    int | None, typer.Option(help="Tokens that each run may spend, in and out.")
+]
+BudgetUsd = Annotated[float | None, typer.Option(help="US dollars that each run may spend.")]
+BudgetSeconds = Annotated[float | None, typer.Option(help="Seconds that each run may take.")]
+
+
+def task_of(
+    name: str | None,
+    prompt: str | None,
+    documents: Sequence[str],
+    *,
+    tokens: int | None,
+    usd: float | None,
+    seconds: float | None,
+) -> Task:
+    """The task that was named or written out, with the budget that was given."""
+    task = loading.load_task(name, prompt=prompt, documents=documents)
+    budget = task.budget
+    for what, limit in (("tokens", tokens), ("usd", usd), ("seconds", seconds)):
+        if limit is not None and limit <= 0:
+            raise UsageError(f"--budget-{what} is {limit}; it must be more than 0")
+    return replace(
+        task,
+        budget=replace(
+            budget,
+            tokens=budget.tokens if tokens is None else tokens,
+            usd=budget.usd if usd is None else usd,
+            seconds=budget.seconds if seconds is None else seconds,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The models of a command: the run's, and those that specialists name as their own."""
+
+    model: Model
+    models: dict[str, Model]
+
+
+@contextmanager
+def engine_of(
+    task: Task,
+    model: str | None,
+    *,
+    base_url: str | None,
+    seed: int,
+    tape: Path | None,
+    faults: Sequence[str],
+) -> Iterator[Engine]:
+    """The models, on a tape and with faults where they are wanted; the tape is put to rest after.
+
+    Without a model's name, a tape that has something on it is played back. Simulated models cost
+    nothing and can be made again, so those go on being recorded.
+    """
+    plan = [Fault.parse(text) for text in faults]
+    own = sorted({s.model for s in task.specialists if s.model})
+
+    def live(name: str | None) -> Model:
+        return model_named("simulated" if name is None else name, seed=seed, base_url=base_url)
+
+    def faulty(made: Model) -> Model:
+        return Faults(made, plan, seed) if plan else made
+
+    if tape is None:
+        yield Engine(faulty(live(model)), {name: faulty(live(name)) for name in own})
+        return
+    again: Model | None = None
+    if model is None and tape.exists() and tape.stat().st_size:
+        with Reel(tape) as reel:
+            again = simulated_of(reel)
+            if again is None:  # recorded with a model that costs something: only played back
+                played = faulty(Tape(reel, name=_first(reel)))
+                yield Engine(played, {name: faulty(Tape(reel, name=name)) for name in own})
+                return
+    with Reel(tape, record=True) as reel:
+        recorded = faulty(Tape(reel, again or live(model)))
+        yield Engine(recorded, {name: faulty(Tape(reel, live(name))) for name in own})
+
+
+def _first(reel: Reel) -> str:
+    """The model that a command recorded first: the run's own."""
+    return next(iter(reel.models))

@@ -1,0 +1,287 @@
+"""The commands that run patterns on a task: compare, run and estimate."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from orchestrator_kit import estimates, experiments, svg, tables
+from orchestrator_kit.cli import options as o
+from orchestrator_kit.cli.console import (
+    err,
+    out,
+    prefix,
+    print_failures,
+    print_recovery,
+    print_table,
+)
+from orchestrator_kit.comparison import Comparison
+from orchestrator_kit.difference import first_difference
+from orchestrator_kit.errors import RunInterrupted, UnknownName, UsageError
+from orchestrator_kit.patterns import Pattern, pattern_named
+from orchestrator_kit.patterns.discretion import DECISIONS
+from orchestrator_kit.progress import Watch
+from orchestrator_kit.record import Run, check_writable, write_atomic
+from orchestrator_kit.recovery import policy_named
+
+Json = Annotated[Path | None, typer.Option(help="Write the figures to this file.")]
+
+
+def compare(
+    task: o.TaskName = None,
+    prompt: o.Prompt = None,
+    documents: o.Documents = None,
+    patterns: Annotated[list[str] | None, typer.Option(help="Some of the patterns only.")] = None,
+    workers: o.Workers = experiments.WORKERS,
+    model: o.ModelName = None,
+    base_url: o.BaseUrl = None,
+    seed: o.Seed = 0,
+    tape: o.TapeFile = None,
+    faults: o.FaultTexts = None,
+    recovery: o.Policy = "retry",
+    budget_tokens: o.BudgetTokens = None,
+    budget_usd: o.BudgetUsd = None,
+    budget_seconds: o.BudgetSeconds = None,
+    json: Json = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="The picture's file: .svg, .png or .pdf.")
+    ] = None,
+    records: Annotated[
+        Path | None, typer.Option(help="Write each run's record (JSON Lines) into this folder.")
+    ] = None,
+) -> None:
+    """Run the patterns on one task and put what they cost and found side by side."""
+    chosen = o.task_of(
+        *(task, prompt, documents or []),
+        tokens=budget_tokens,
+        usd=budget_usd,
+        seconds=budget_seconds,
+    )
+    names = [n for word in patterns or [] for n in word.split(",") if n]
+    for name in names:
+        pattern_named(name)
+    policy = policy_named(recovery)
+    figure = figure or Path("out") / f"compare-{_slug(task or chosen.title)}.svg"
+    if figure.suffix not in (".svg", ".png", ".pdf"):
+        raise UsageError(f"{figure}: a picture's file ends in .svg, .png or .pdf")
+    for path in filter(None, (json, figure, records and records / "probe")):
+        check_writable(path)
+    if figure.suffix != ".svg":
+        importlib.import_module("orchestrator_kit.figures")  # says so if matplotlib is missing
+    with (
+        o.engine_of(
+            chosen, model, base_url=base_url, seed=seed, tape=tape, faults=faults or []
+        ) as engine,
+        _watched(engine, records or Path("out") / "interrupted") as watch,
+    ):
+        found = experiments.compare(
+            chosen,
+            engine.model,
+            patterns=names,
+            workers=workers,
+            models=engine.models,
+            recovery=policy,
+            listen=watch,
+        )
+    name = engine.model.name
+    what = chosen.title or chosen.prompt
+    title = f"{what} - {name}, {tables.workers(workers)}, seed {seed}"
+    print_table(title, *tables.comparison(found))
+    print_failures(found.rows)
+    print_recovery(found.rows)
+    _save_records(records, [row.run for row in found.rows])
+    if json:
+        write_atomic(json, found.to_json())
+        out.print(f"figures: {escape(str(json))}")
+    _draw(found, figure)
+    out.print(f"picture: {escape(str(figure))}")
+    out.print(f"open the notebooks: {prefix()}okit lab")
+    if all(row.run.status == "failed" for row in found.rows):
+        err.print("okit: no pattern came to an answer; the lines above say why")
+        raise typer.Exit(1)
+
+
+def run(
+    task: o.TaskName = None,
+    prompt: o.Prompt = None,
+    documents: o.Documents = None,
+    pattern: Annotated[str, typer.Option(help="Which pattern.")] = "orchestrator_worker",
+    workers: o.Workers = experiments.WORKERS,
+    model: o.ModelName = None,
+    base_url: o.BaseUrl = None,
+    seed: o.Seed = 0,
+    tape: o.TapeFile = None,
+    faults: o.FaultTexts = None,
+    recovery: o.Policy = "retry",
+    standby: Annotated[
+        bool, typer.Option(help="Have a second orchestrator take over from a killed one.")
+    ] = False,
+    rounds: Annotated[int, typer.Option(help="Most rounds of review for each report.")] = 0,
+    revisions: Annotated[int, typer.Option(help="Most revisions of the plan.")] = 0,
+    conflicts: Annotated[
+        bool, typer.Option(help="Look for findings that cannot both hold.")
+    ] = False,
+    synthesis: Annotated[str, typer.Option(help="auto, flat or tree.")] = "auto",
+    decides: Annotated[
+        str | None,
+        typer.Option(help="What the model decides, of split,assign,count,order,stop, or none."),
+    ] = None,
+    budget_tokens: o.BudgetTokens = None,
+    budget_usd: o.BudgetUsd = None,
+    budget_seconds: o.BudgetSeconds = None,
+    explain: Annotated[
+        str | None, typer.Option(help="Show what is behind a sentence of the answer.")
+    ] = None,
+    json: Json = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Write the run's record (JSON Lines) to this file.")
+    ] = None,
+) -> None:
+    """Run one pattern on a task, and print its answer, what it lacks and what it took."""
+    chosen = o.task_of(
+        *(task, prompt, documents or []),
+        tokens=budget_tokens,
+        usd=budget_usd,
+        seconds=budget_seconds,
+    )
+    settings = {
+        "rounds": rounds,
+        "revisions": revisions,
+        "conflicts": conflicts,
+        "synthesis": synthesis,
+        "decides": decides,
+    }
+    chosen_pattern = _pattern(pattern, settings)
+    policy = policy_named(recovery)
+    policy = replace(policy, standby=policy.standby or standby)
+    for path in filter(None, (json, record)):
+        check_writable(path)
+    with o.engine_of(
+        chosen, model, base_url=base_url, seed=seed, tape=tape, faults=faults or []
+    ) as engine:
+        folder = record.parent if record else Path("out") / "interrupted"
+        with _watched(engine, folder) as watch:
+            found = experiments.compare(
+                chosen,
+                engine.model,
+                patterns=[chosen_pattern],
+                workers=workers,
+                models=engine.models,
+                recovery=policy,
+                listen=watch,
+            )
+    row = found.rows[0]
+    out.print(str(row.run.answer), markup=False, soft_wrap=True)
+    out.print()
+    print_table(None, *tables.comparison(found))
+    print_failures(found.rows)
+    print_recovery(found.rows)
+    if explain:
+        out.print(str(row.run.explain(explain)), markup=False, soft_wrap=True)
+    if json:
+        write_atomic(json, found.to_json())
+        out.print(f"figures: {escape(str(json))}")
+    if record:
+        row.run.save(record)
+        out.print(f"record: {escape(str(record))}")
+    if row.run.status == "failed":
+        assert row.run.ended is not None
+        err.print(f"okit: the run failed: {row.run.ended.message}", markup=False, soft_wrap=True)
+        raise typer.Exit(1)
+
+
+def estimate(
+    task: o.TaskName = None,
+    prompt: o.Prompt = None,
+    documents: o.Documents = None,
+    pattern: Annotated[str, typer.Option(help="Which pattern.")] = "orchestrator_worker",
+    workers: o.Workers = experiments.WORKERS,
+    model: o.ModelName = None,
+    base_url: o.BaseUrl = None,
+    seed: o.Seed = 0,
+) -> None:
+    """Say what a run would take, before anything is spent."""
+    chosen = o.task_of(task, prompt, documents or [], tokens=None, usd=None, seconds=None)
+    with o.engine_of(chosen, model, base_url=base_url, seed=seed, tape=None, faults=[]) as engine:
+        found = estimates.estimate(chosen, pattern, workers, engine.model, models=engine.models)
+    out.print(str(found), markup=False, soft_wrap=True)
+
+
+def diff(
+    first: Annotated[Path, typer.Argument(help="A run's record.")],
+    second: Annotated[Path, typer.Argument(help="Another one.")],
+    order: Annotated[
+        bool, typer.Option(help="Compare by position; otherwise call by call.")
+    ] = True,
+    times: Annotated[bool, typer.Option(help="Whether times must be equal.")] = True,
+) -> None:
+    """Name the first event where two runs' records part."""
+    found = first_difference(Run.load(first), Run.load(second), order=order, times=times)
+    out.print(str(found or "the records are the same"), markup=False, soft_wrap=True)
+    raise typer.Exit(1 if found else 0)
+
+
+def _pattern(name: str, settings: dict[str, object]) -> Pattern:
+    """The pattern with the options that were given; UsageError where it has none such."""
+    pattern = pattern_named(name)
+    given: dict[str, Any] = {
+        option: value for option, value in settings.items() if value not in (0, None, "auto")
+    }
+    for option in given:
+        if option not in inspect.signature(pattern).parameters:
+            raise UsageError(f"--{option} is no option of {name}, but of orchestrator_worker")
+    if given.get("synthesis", "flat") not in ("flat", "tree"):
+        raise UsageError(f"--synthesis is {given['synthesis']!r}; it is auto, flat or tree")
+    if (words := given.get("decides")) is not None:
+        given["decides"] = frozenset(w for w in words.split(",") if w and w != "none")
+        for word in given["decides"] - DECISIONS:
+            raise UnknownName.among("decision", word, DECISIONS)
+    return partial(pattern, **given) if given else pattern
+
+
+@contextmanager
+def _watched(engine: o.Engine, folder: Path) -> Iterator[Watch]:
+    """Progress while runs go on; what was paid for is kept where they are interrupted."""
+    try:
+        with Watch(err, lines=not engine.model.virtual) as watch:
+            yield watch
+    except RunInterrupted as e:
+        where = ""
+        if e.runs:
+            _save_records(folder, e.runs)
+            where = f"; the records so far are in {folder}"
+        err.print(f"okit: interrupted; nothing more is spent{escape(where)}")
+        raise typer.Exit(130) from None
+
+
+def _slug(name: str) -> str:
+    kept = "".join(c if c.isalnum() else "-" for c in Path(name).stem.lower())
+    return "-".join(filter(None, kept.split("-")))[:40] or "task"
+
+
+def _save_records(folder: Path | None, runs: Sequence[Run]) -> None:
+    if folder is None:
+        return
+    for run in runs:
+        run.save(folder / f"{run.pattern}.jsonl")
+    out.print(f"records: {escape(str(folder))}")
+
+
+def _draw(found: Comparison, figure: Path) -> None:
+    longest = max(found.rows, key=lambda row: len(row.run.events))
+    best = next((r for r in found.rows if r.pattern == "orchestrator_worker"), longest)
+    if figure.suffix == ".svg":
+        write_atomic(figure, svg.document(svg.bars(found), svg.gantt(best.run)))
+        return
+    from orchestrator_kit import figures
+
+    figures.save(figures.overview(found, best.run), figure)
