@@ -19,17 +19,18 @@ BEGIN, END = "<!-- rooms: drawn by docs/rooms.py -->\n", "<!-- /rooms -->"
 
 # From the ground up: a room may import rooms of the storeys below its own, never beside or above.
 STOREYS: tuple[tuple[str, ...], ...] = (
-    ("errors", "text"),
-    ("ranking", "tasks", "plan", "answer", "clock"),
+    ("errors", "text", "staff"),
+    ("ranking", "tasks", "plan", "answer", "clock", "recovery"),
     ("models", "loading"),
-    ("events", "roles"),
-    ("record", "agenda", "scoring"),
-    ("crew", "metrics"),
+    ("events", "roles", "purse"),
+    ("provenance", "agenda", "scoring", "caller"),
+    ("record", "remedies"),
+    ("crew", "metrics", "difference"),
     ("patterns",),
     ("tables",),
     ("comparison",),
     ("experiments", "svg"),
-    ("figures", "widgets", "progress", "checks", "exercises"),
+    ("estimates", "figures", "widgets", "progress", "checks", "exercises"),
     ("cli",),
 )
 
