@@ -6,7 +6,7 @@ The plan may be revised while it runs. Knows no model, no prompt and no clock.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from orchestrator_kit.answer import Report
@@ -77,6 +77,8 @@ class Agenda:
 
     def close(self, subtask: str, report: Report | None) -> None:
         """Note a report (None: it was dropped), and set free what waited for it."""
+        if subtask not in self._left:
+            return  # it was dropped meanwhile
         if report:
             self.reports[subtask] = report
         self._left.discard(subtask)
@@ -87,13 +89,14 @@ class Agenda:
         if not self._left:
             self._ready.put_nowait((0.0, 0, ""))  # wakes those who wait
 
-    def revise(self, revision: Revision) -> Revision:
+    def revise(self, revision: Revision, running: Collection[str] = ()) -> Revision:
         """Change the plan; returns what of the revision could be done.
 
-        Only what nobody has begun can be dropped, and only what fits the plan be added: an id of
-        its own, and needs that exist.
+        Only what nobody has begun, or is still `running`, can be dropped, and only what fits the
+        plan be added: an id of its own, and needs that exist.
         """
-        dropped = tuple(i for i in revision.drop if i in self.waiting)
+        droppable = {*self.waiting, *(i for i in running if i in self._left)}
+        dropped = tuple(i for i in revision.drop if i in droppable)
         known = set(self._subtasks)
         added: list[Subtask] = []
         for s in revision.add:

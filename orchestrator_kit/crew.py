@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, TypeVar
 from orchestrator_kit.agenda import Agenda
 from orchestrator_kit.answer import Failure, Report
 from orchestrator_kit.caller import Caller, InFlight
-from orchestrator_kit.errors import ContextOverflow, Killed, ModelError, PlanRefused, RunError
+from orchestrator_kit.errors import (
+    CalledOff,
+    CentreGone,
+    ContextOverflow,
+    Killed,
+    ModelError,
+    PlanRefused,
+    RunError,
+)
 from orchestrator_kit.events import (
     Event,
     PlanRevised,
@@ -128,13 +136,17 @@ class Crew:
     async def ask(self, ask: Ask[T], *, blindly: bool = True) -> T:
         """Make a call of the centre's own, outside the workers' slots, one at a time.
 
-        Raises the RunError that retries could not help. A reply that cannot be read is asked for
-        once more in the same words, unless not `blindly`: who asks can say what was wrong.
+        Raises the RunError that retries could not help, or CentreGone. A reply that cannot be
+        read is asked for once more in the same words, unless not `blindly`: who asks can say what
+        was wrong.
         """
         if self._centre:
             ask = replace(ask, agent=self._centre + ask.agent)
         async with self._desk:
-            return await self._remedies.by_one(ask, None, Job(blindly=blindly))
+            try:
+                return await self._remedies.by_one(ask, None, Job(blindly=blindly))
+            except Killed as e:
+                raise CentreGone(str(e)) from None
 
     async def turn(self, ask: Ask[T], step: Step = "first") -> T | None:
         """Have a worker make one call, in a slot; None where it was given up."""
@@ -211,8 +223,10 @@ class Crew:
             nonlocal hands
             report, change = await supervise(subtask, report, agenda)
             if change.add or change.drop:
-                done = agenda.revise(change)
+                done = agenda.revise(change, self.running())
                 added = tuple(s.id for s in done.add)
+                for name in done.drop:
+                    self.cancel(name, f"dropped from the plan: {done.why}")
                 self.note(PlanRevised(self.now, agenda.plan, added, done.drop, done.why, done.call))
                 for _ in range(min(self.workers - hands, len(added))):
                     hands += 1
@@ -229,14 +243,19 @@ class Crew:
         """The calls under way: who is at what, since when, and when it was last heard of."""
         return tuple(replace(state) for state in self._caller.in_flight.values())
 
+    def running(self) -> dict[str, float]:
+        """The subtasks at which somebody is and that have no report yet: since when, in seconds."""
+        at_work = ((c.subtask, c.since) for c in self._caller.in_flight.values())
+        return {name: t for name, t in at_work if name is not None and name not in self._reports}
+
     def cancel(self, subtask: str, why: str) -> bool:
-        """Call off what is under way for a subtask; whether there was something."""
+        """Call off what is under way for a subtask, for good; whether there was something."""
         calls = [c.call for c in self._caller.in_flight.values() if c.subtask == subtask]
         for call in calls:
             self._caller.call_off(call, why)
         return bool(calls)
 
-    def take_over(self, error: Killed) -> tuple[Plan | None, dict[str, Report]]:
+    def take_over(self, error: CentreGone) -> tuple[Plan | None, dict[str, Report]]:
         """Put a standby in the centre's place: the plan and the reports that the record has.
 
         Raises the error where the policy has no standby, or that one is gone as well.
@@ -265,7 +284,8 @@ class Crew:
 
     async def _divided(self, ask: Ask[Report], error: RunError, depth: int) -> Report:
         """What becomes of work that failed: its halves' findings, or a failure."""
-        halves = ask.halves() if depth and isinstance(error, ModelError) else ()
+        may = depth and isinstance(error, ModelError) and not isinstance(error, CalledOff)
+        halves = ask.halves() if may else ()
         if not halves:
             self._give_up(ask, error)
             failure = Failure(error.kind, str(error))

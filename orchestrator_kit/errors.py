@@ -9,6 +9,7 @@
     │   ├── MissingExtra      an optional part is not installed: names the command
     │   ├── RecordError       a record file that cannot be read or written
     │   └── TapeError         a tape that cannot be read or written, or is not ours
+    ├── CentreGone            the orchestrator was killed, and what it knew is gone with it
     └── RunError              something went wrong while running; has a `kind`
         ├── ModelError        the model's misbehaviour
         │   ├── ModelTimeout        timeout
@@ -214,6 +215,15 @@ class Deadlock(RunError):
     """Everything waits and nothing left could ever wake it."""
 
     kind = "deadlock"
+
+
+class CentreGone(KitError):
+    """The orchestrator was killed. It ends the run, unless a standby takes over.
+
+    No RunError, so that whatever copes with a failed call lets it pass.
+    """
+
+    kind: ClassVar[str] = Killed.kind
 
 
 class RunInterrupted(KeyboardInterrupt):

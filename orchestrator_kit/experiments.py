@@ -14,7 +14,7 @@ from orchestrator_kit import clock
 from orchestrator_kit.answer import Answer, merge
 from orchestrator_kit.comparison import Comparison, Row
 from orchestrator_kit.crew import Crew
-from orchestrator_kit.errors import Deadlock, Killed, RunError, RunInterrupted, UsageError
+from orchestrator_kit.errors import CentreGone, Deadlock, RunError, RunInterrupted, UsageError
 from orchestrator_kit.events import Answered, Event, RunEnded, RunStarted, to_json
 from orchestrator_kit.metrics import measure
 from orchestrator_kit.models.base import Model, Usage, for_run
@@ -179,7 +179,7 @@ class _Series:
             if not answer.statements and crew.failure:
                 kind = crew.failure.kind
                 end = RunEnded(crew.now, "failed", kind, f"no call brought a result: {kind}")
-        except RunError as e:
+        except (RunError, CentreGone) as e:
             answer, end = _saved(crew, e), RunEnded(crew.now, "failed", e.kind, str(e))
         except BaseException as e:  # written down, and then raised: it is no business of ours
             crew.note(RunEnded(crew.now, "interrupted", type(e).__name__, str(e)))
@@ -210,13 +210,13 @@ def _described(pattern: Pattern) -> tuple[str, tuple[str, ...]]:
     return getattr(pattern, "__name__", repr(pattern)), tuple(sorted(told))
 
 
-def _saved(crew: Crew, error: RunError) -> Answer:
+def _saved(crew: Crew, error: RunError | CentreGone) -> Answer:
     """What the workers had finished when the run failed, put together by code.
 
     Nothing, where the centre itself is gone: it held the reports.
     """
     none = f"no answer: {error.kind}"
-    if isinstance(error, Killed) or not any(r.findings for r in crew.reported):
+    if isinstance(error, CentreGone) or not any(r.findings for r in crew.reported):
         return Answer(gaps=(none,))
     saved = merge(crew.reported, crew.count_tokens, crew.task.budget.answer_tokens)
     return saved.declaring([f"{none}; what was reported until then is put together by code"])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator_kit.caller import Caller
 from orchestrator_kit.errors import (
+    CalledOff,
     Killed,
     MalformedReply,
     ModelError,
@@ -82,7 +83,7 @@ class Remedies:
                 self._staff.give_back(worker)
 
     def _others_may_try(self, error: ModelError, worker: int, job: Job) -> bool:
-        if not self._recovery.reassign:
+        if not self._recovery.reassign or isinstance(error, CalledOff):
             return False
         self._staff.judge(worker, failed=True, for_good=isinstance(error, Killed))
         job.avoid |= {worker}
@@ -168,7 +169,7 @@ class Remedies:
         while not call.done():
             slow = self._caller.slow_after(ask)
             left = None if slow is None else began + slow - self._caller.now
-            if left is not None and left <= 0:
+            if left is not None and left < 1e-6:  # what `now` cannot tell from nothing
                 if (other := self._staff.spare(avoid)) is not None:
                     return other
                 left = None

@@ -1,5 +1,6 @@
 """A small task that several test files share: two documents, three specialists, six facts."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,14 @@ def small_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_task(small_folder: Path) -> Task:
     """The small task, loaded."""
     return load_task(small_folder)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The sums of what the tests of the matrix counted, each in its own process."""
+    sums: dict[str, Counter[str]] = {}
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, counts in getattr(report, "user_properties", ()):
+            sums.setdefault(name, Counter()).update(counts)
+    for name, counts in sums.items():
+        told = ", ".join(f"{what} {n:,}" for what, n in counts.items())
+        terminalreporter.write_line(f"{name}: {told}")

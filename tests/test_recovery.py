@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -28,6 +30,7 @@ from orchestrator_kit.events import (
     CallFailed,
     CallStarted,
     Heartbeat,
+    PlanRevised,
     Recovered,
     Reported,
     Staffed,
@@ -36,6 +39,7 @@ from orchestrator_kit.experiments import run
 from orchestrator_kit.metrics import calls, measure
 from orchestrator_kit.models.base import Purpose, Reply, Request
 from orchestrator_kit.models.simulated import SimulatedModel
+from orchestrator_kit.patterns.orchestrator_worker import orchestrator_worker
 from orchestrator_kit.plan import Plan, Subtask
 from orchestrator_kit.record import Run
 from orchestrator_kit.recovery import POLICIES, Patience, Recovery, policy_named
@@ -449,3 +453,42 @@ def test_the_price_of_remedies_is_the_sum_over_their_calls() -> None:
     assert price.seconds == pytest.approx(sum(c.seconds for c in again) + waits)
     failed = measure(record).recovery["failed"]
     assert (failed.calls, failed.input_tokens, failed.seconds) == (2, 0, 0.0)
+
+
+# ---- a change of plan calls off what is running ----
+
+
+def test_the_orchestrator_may_drop_what_is_running_and_nobody_takes_it_up_again() -> None:
+    plan = {
+        "why": "all",
+        "subtasks": {
+            f"s{n}": {"specialist": "shipwright", "instruction": "go", "sections": [s.id]}
+            for n, s in enumerate(TASK.sections[:3])
+        },
+    }
+    asked: list[str] = []
+
+    def respond(request: Request) -> tuple[str, float]:
+        assert request.format
+        assert request.purpose
+        if request.format.name == "plan":
+            return json.dumps(plan), 1.0
+        if request.format.name == "revision":
+            asked.append(request.messages[-1].content)
+            return json.dumps({"why": "too slow", "add": {}, "drop": ["s2", "s0"]}), 1.0
+        if request.format.name == "answer":
+            return json.dumps({"statements": [], "gaps": []}), 1.0
+        if request.purpose.subtask == "s1":
+            return "no", 0.6
+        return reports(request), 90.0 if request.purpose.subtask == "s2" else 0.5
+
+    pattern = partial(orchestrator_worker, revisions=1)
+    record = run(TASK, pattern, FunctionModel(respond), workers=3, recovery="split")
+    assert '<running id="s2"' in asked[0]
+    assert 'seconds="' in asked[0]
+    (change,) = [e for e in record.events if isinstance(e, PlanRevised)]
+    assert change.dropped == ("s2",), "s0 has its report, and keeps it"
+    of_it = [c for c in calls(record) if c.subtask == "s2"]
+    assert [(c.step, c.failure) for c in of_it] == [("first", "cancelled")]
+    assert measure(record).latency_s < 20.0
+    assert "s2 (shipwright): no report (cancelled)" in record.answer.gaps

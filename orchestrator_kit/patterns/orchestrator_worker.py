@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from orchestrator_kit.answer import Answer, Report
 from orchestrator_kit.crew import Crew
-from orchestrator_kit.errors import Killed
+from orchestrator_kit.errors import CentreGone
 from orchestrator_kit.patterns.discretion import DECISIONS, decided_plan
 from orchestrator_kit.patterns.steps import settle
 from orchestrator_kit.patterns.supervision import Supervision
@@ -56,6 +56,6 @@ async def orchestrator_worker(
 
     try:
         return await carry_on(await decided_plan(crew, task, decides), {})
-    except Killed as e:  # a standby, if there is one, goes on from the record
+    except CentreGone as e:  # a standby, if there is one, goes on from the record
         plan, known = crew.take_over(e)
         return await carry_on(plan or await decided_plan(crew, task, decides), known)

@@ -7,7 +7,7 @@ from math import ceil
 
 from orchestrator_kit.answer import Answer, Report, merge
 from orchestrator_kit.crew import Crew, together
-from orchestrator_kit.events import Posted, Reported
+from orchestrator_kit.events import Posted
 from orchestrator_kit.roles import peer
 from orchestrator_kit.tasks import Section, Specialist, Task
 
@@ -77,7 +77,7 @@ class Board:
         self.turns.append(turn.call)
         if turn.findings:
             self.posts.append(Report(agent, turn.findings, call=turn.call))
-            self.crew.note(Reported(self.crew.now, self.posts[-1]))
+            self.crew.accept(self.posts[-1])
             self._note(turn, "findings", [s.text for s in turn.findings])
         mine, self.held[agent] = {s.id: s for s in self.held[agent]}, []
         for section, to in turn.handovers:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from orchestrator_kit.answer import Report
 from orchestrator_kit.crew import Crew
-from orchestrator_kit.errors import Killed, MalformedReply, PlanRefused, RunError, TruncatedReply
+from orchestrator_kit.errors import MalformedReply, PlanRefused, RunError, TruncatedReply
 from orchestrator_kit.events import ConflictFound, PlanRejected
 from orchestrator_kit.plan import Plan, complaints
 from orchestrator_kit.roles import orchestrator, review
@@ -44,8 +44,6 @@ async def settle(crew: Crew, task: Task, reports: Sequence[Report]) -> list[Repo
     """The reports without what cannot hold beside other findings; what stays open is declared."""
     try:
         found = await crew.ask(review.conflicts(task, reports))
-    except Killed:
-        raise
     except RunError as e:
         crew.declare(f"conflicts: not looked for ({e.kind})")
         return list(reports)

@@ -8,7 +8,7 @@ from typing import Literal
 from orchestrator_kit.agenda import Agenda
 from orchestrator_kit.answer import Report
 from orchestrator_kit.crew import Crew
-from orchestrator_kit.errors import Killed, RunError
+from orchestrator_kit.errors import RunError
 from orchestrator_kit.events import PlanRejected, Reviewed
 from orchestrator_kit.plan import Plan, Revision, Subtask, complaints
 from orchestrator_kit.roles import review
@@ -51,8 +51,6 @@ class Supervision:
             try:
                 ask = review.verdict(self.task, subtask, report, round=n)
                 verdict = await self.crew.ask(ask)
-            except Killed:
-                raise
             except RunError as e:
                 self.crew.declare(f"{subtask.id} ({report.agent}): not reviewed ({e.kind})")
                 return None
@@ -89,13 +87,14 @@ class Supervision:
             agenda.plan,
             [*agenda.reports.values(), report],
             waiting=agenda.waiting,
+            running={
+                i: self.crew.now - t for i, t in self.crew.running().items() if i in agenda.open
+            },
             unread=self.crew.unread,
             limit=self.crew.plan_limit,
         )
         try:
             change = await self.crew.ask(ask)
-        except Killed:
-            raise
         except RunError as e:
             self.crew.declare(f"plan: not revised ({e.kind})")
             return Revision()

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from orchestrator_kit.answer import Answer, Report, merge
 from orchestrator_kit.crew import Crew, together
-from orchestrator_kit.errors import ContextOverflow, Killed, RunError, UnknownName
+from orchestrator_kit.errors import ContextOverflow, RunError, UnknownName
 from orchestrator_kit.roles import synthesizer
 from orchestrator_kit.tasks import Task
 
@@ -33,8 +33,6 @@ async def synthesize(
         if shape == "flat" or (shape == "auto" and crew.fits(whole)):
             return await crew.ask(whole)
         return await _by_levels(crew, task, reports)
-    except Killed:
-        raise
     except RunError as e:
         if crew.recovery.then == "stop":
             raise

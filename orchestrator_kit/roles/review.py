@@ -6,7 +6,7 @@ and how often they are asked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -149,12 +149,14 @@ def revision(
     reports: Sequence[Report],
     *,
     waiting: Sequence[str],
+    running: Mapping[str, float],
     unread: Sequence[Section],
     limit: int,
 ) -> Ask[Revision]:
     """Ask the orchestrator whether the plan needs a change, after what came back so far.
 
-    It may add at most `limit` subtasks and drop those in `waiting`, which nobody has begun.
+    It may add at most `limit` subtasks and drop those in `waiting`, which nobody has begun, and
+    those `running`, for so many seconds, which are then called off.
     """
     by_id = {s.id: s for s in plan.subtasks}
     failed = [by_id[r.subtask] for r in reports if r.failure and r.subtask in by_id]
@@ -164,15 +166,18 @@ def revision(
         name: subtask_form(specialists, tuple(task.section_by_id), [*by_id, *ids[:n]])
         for n, name in enumerate(ids)
     }
+    droppable = [*waiting, *running]
     lines = [
         f"<task>{data(task.prompt)}</task>",
         *map(roster_entry, task.specialists),
         *(_subtask_mark("failed", s) for s in failed),
         *(_subtask_mark("waiting", by_id[i]) for i in waiting),
+        *(_subtask_mark("running", by_id[i], f"{s:.0f}") for i, s in running.items()),
         "You see what was reported so far, and of the sections that nobody has read the titles "
         f"and openings. Add at most {limit} subtasks where something is missing that the task "
         "needs, such as failed work or unread sections; drop waiting ones that are no longer "
-        "needed; to split one, drop it and add its parts. Change nothing where nothing is gained. "
+        "needed, and running ones that are not worth waiting for; to split one, drop it and add "
+        "its parts. Change nothing where nothing is gained. "
         'Reply as {"why": "…", "add": {"r1": {"specialist": "…", "instruction": "…", '
         '"sections": ["…"], "needs": []}}, "drop": []}',
     ]
@@ -186,8 +191,8 @@ def revision(
             form(
                 why=STRING,
                 add=form(**added) | {"required": []},
-                drop={"type": "array", "items": {"type": "string", "enum": list(waiting)}}
-                if waiting
+                drop={"type": "array", "items": {"type": "string", "enum": droppable}}
+                if droppable
                 else {"type": "array", "items": STRING, "maxItems": 0},
             ),
         ),
@@ -233,11 +238,12 @@ def settled(reports: Sequence[Report], found: Sequence[Conflict]) -> list[Report
     return kept
 
 
-def _subtask_mark(tag: str, subtask: Subtask) -> str:
+def _subtask_mark(tag: str, subtask: Subtask, seconds: str = "") -> str:
     sections = attribute(", ".join(subtask.sections))
+    since = f" seconds={attribute(seconds)}" if seconds else ""
     return (
         f"<{tag} id={attribute(subtask.id)} name={attribute(subtask.specialist)} "
-        f"sections={sections}>{data(subtask.instruction)}</{tag}>"
+        f"sections={sections}{since}>{data(subtask.instruction)}</{tag}>"
     )
 
 
