@@ -8,6 +8,7 @@ any other on the wall clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 from functools import partial
 
 from orchestrator_kit import clock
@@ -175,17 +176,17 @@ class _Series:
         crew.note(start)
         try:
             answer = await pattern(crew, task)
-            end = RunEnded(crew.now, "done")
+            end = RunEnded(0.0, "done")
             if not answer.statements and crew.failure:
                 kind = crew.failure.kind
-                end = RunEnded(crew.now, "failed", kind, f"no call brought a result: {kind}")
+                end = RunEnded(0.0, "failed", kind, f"no call brought a result: {kind}")
         except (RunError, CentreGone) as e:
-            answer, end = _saved(crew, e), RunEnded(crew.now, "failed", e.kind, str(e))
+            answer, end = _saved(crew, e), RunEnded(0.0, "failed", e.kind, str(e))
         except BaseException as e:  # written down, and then raised: it is no business of ours
             crew.note(RunEnded(crew.now, "interrupted", type(e).__name__, str(e)))
             raise
         crew.note(Answered(crew.now, answer.declaring(crew.gaps())))
-        crew.note(end)
+        crew.note(replace(end, t=crew.now))
 
     def deadlocked(self, error: Deadlock) -> None:
         """Put the true end to a record that was cut because its pattern waits for itself."""

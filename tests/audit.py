@@ -32,6 +32,8 @@ from orchestrator_kit.metrics import calls, measure
 from orchestrator_kit.record import Run
 from orchestrator_kit.tasks import Task
 
+# A planner is told what was wrong with its own reply, and that quotes it.
+_COMPLAINT = re.compile(r"<complaint>.*?</complaint>", re.DOTALL)
 _SECTION = re.compile(r'<section id="([^"]*)"')
 _LOST = re.compile(r"^(?:(?P<subtask>\S+) \((?P<agent>[^)]*)\)|(?P<who>[^:]*)): no report")
 
@@ -213,8 +215,10 @@ def _loses_nothing(run: Run) -> Iterator[str]:
         if "injected" in text:
             yield f"the text of an error stands in the answer: {text!r}"
     for event in run.events:
-        if isinstance(event, CallStarted) and any("injected" in m.content for m in event.messages):
-            yield f"the text of an error stands in the prompt of call {event.call}"
+        if isinstance(event, CallStarted):
+            asked = "".join(_COMPLAINT.sub("", m.content) for m in event.messages)
+            if "injected" in asked:
+                yield f"the text of an error stands in the prompt of call {event.call}"
 
 
 def _call(run: Run, number: int) -> CallStarted:
