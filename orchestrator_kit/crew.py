@@ -9,8 +9,7 @@ failure, so that nobody's finished work is lost. Knows no prompts.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,6 +34,7 @@ from orchestrator_kit.events import (
     SubtaskEnded,
     TookOver,
 )
+from orchestrator_kit.group import together
 from orchestrator_kit.plan import Plan, Revision, Subtask, unsound
 from orchestrator_kit.record import taken_down
 from orchestrator_kit.recovery import Recovery
@@ -315,13 +315,3 @@ class Crew:
         words = {s.id: s.words for s in self.task.sections}
         whole = sum(words.values())
         return lambda s: 200.0 + (sum(words.get(i, 0) for i in s.sections) if s.sections else whole)
-
-
-@asynccontextmanager
-async def together() -> AsyncIterator[asyncio.TaskGroup]:
-    """A group of tasks that raises what went wrong by itself, and not in a group of one."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            yield group
-    except BaseExceptionGroup as e:
-        raise e.exceptions[0] from None

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from orchestrator_kit.answer import Answer, Report, merge
-from orchestrator_kit.crew import Crew, together
+from orchestrator_kit.crew import Crew
 from orchestrator_kit.events import Posted
+from orchestrator_kit.group import together
 from orchestrator_kit.roles import peer
 from orchestrator_kit.tasks import Section, Specialist, Task
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Literal, get_args
 
 from orchestrator_kit.answer import Answer, Report, merge
-from orchestrator_kit.crew import Crew, together
+from orchestrator_kit.crew import Crew
 from orchestrator_kit.errors import ContextOverflow, RunError, UnknownName
+from orchestrator_kit.group import together
 from orchestrator_kit.roles import synthesizer
 from orchestrator_kit.tasks import Task
 
