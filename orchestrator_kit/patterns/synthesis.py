@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import ceil
 from typing import Literal, get_args
 
 from orchestrator_kit.answer import Answer, Report, merge
@@ -14,8 +15,8 @@ from orchestrator_kit.roles import synthesizer
 from orchestrator_kit.tasks import Task
 
 Shape = Literal["auto", "flat", "tree"]
-# A level may shrink reports to so many times the answer's length, since few replies use up their
-# limit; at 1.0 answers came out too short (benchmarks/synthesis.py).
+# The replies of a level may be so many times as long as the answer in all, since few of them use
+# up their limit; at 1.0 answers came out too short (benchmarks/synthesis.py).
 ENOUGH = 1.25
 
 
@@ -29,23 +30,28 @@ async def synthesize(
     """
     if shape not in get_args(Shape):
         raise UnknownName.among("shape of a synthesis", shape, get_args(Shape))
+    gaps = [r.gap() for r in reports]
+    if not any(r.findings for r in reports):
+        return Answer().declaring(gaps)  # of nothing a model could only make something up
     whole = synthesizer.answer(task, reports)
     try:
         if shape == "flat" or (shape == "auto" and crew.fits(whole)):
-            return await crew.ask(whole)
-        return await _by_levels(crew, task, reports)
+            return (await crew.ask(whole)).declaring(gaps)
+        return (await _by_levels(crew, task, reports)).declaring(gaps)
     except RunError as e:
         if crew.recovery.then == "stop":
             raise
         merged = merge(reports, crew.count_tokens, task.budget.answer_tokens)
-        return merged.declaring([f"synthesis: none ({e.kind}); reports put together by code"])
+        none = f"synthesis: none ({e.kind}); reports put together by code"
+        return merged.declaring([none, *gaps])
 
 
 async def _by_levels(crew: Crew, task: Task, reports: Sequence[Report]) -> Answer:
     """Make fewer and fewer reports of the reports, until one call can make the answer of them.
 
-    Where no single reply of this model may be as long as the answer, code joins the last level
-    that is: a small window then costs coherence, but not what was found.
+    Where no single reply of this model may be as long as the answer, each of the last calls writes
+    a portion of it, and code joins these: a small window then costs coherence, but not what was
+    found.
     """
     level = [r for r in reports if r.findings]
     failed = [r for r in reports if not r.findings]
@@ -54,13 +60,13 @@ async def _by_levels(crew: Crew, task: Task, reports: Sequence[Report]) -> Answe
         one_reply = crew.room_for(last) >= task.budget.answer_tokens
         if one_reply and crew.fits(last):
             return await crew.ask(last)
-        batches = _batches(crew, task, level)
-        next_size = sum(crew.room_for(synthesizer.part(task, b)) for b in batches)
-        if not one_reply and next_size < ENOUGH * task.budget.answer_tokens:
-            joined = merge(level, crew.count_tokens, task.budget.answer_tokens)
-            return joined.declaring(r.gap() for r in failed)
-        if len(batches) >= len(level) and all(len(b) < 2 for b in batches):
-            raise ContextOverflow("not even two reports fit the window together")
+        pieces = [piece for report in level for piece in _pieces(crew, task, report)]
+        portions = 1 if one_reply else _portions(crew, task)
+        batches = _batches(crew, task, pieces, max(1, len(pieces) // portions))
+        if all(len(batch) < 2 for batch in batches):
+            if one_reply and pieces == level:
+                raise ContextOverflow("not even two reports fit the window together")
+            return merge(level, crew.count_tokens, task.budget.answer_tokens)
         async with together() as group:
             tasks = [group.create_task(_part(crew, task, batch)) for batch in batches]
         level = [t.result() for t in tasks]
@@ -81,13 +87,18 @@ async def _part(crew: Crew, task: Task, batch: Sequence[Report]) -> Report:
     )
 
 
-def _batches(crew: Crew, task: Task, level: Sequence[Report]) -> list[list[Report]]:
-    """Neighbouring reports, as many in a batch as one call can read, about equally full.
+def _portions(crew: Crew, task: Task) -> int:
+    """In how many replies the answer has to be written, for them to be as long as it may be."""
+    room = crew.room_for(synthesizer.part(task, ()))
+    return ceil(ENOUGH * task.budget.answer_tokens / room)
 
-    A report that is too long for that is divided at its findings.
+
+def _batches(crew: Crew, task: Task, pieces: Sequence[Report], most: int) -> list[list[Report]]:
+    """Neighbouring reports, as many in a batch as one call can read, `most` of them at the most.
+
+    The batches are about equally full.
     """
-    pieces = [piece for report in level for piece in _pieces(crew, task, report)]
-    full = _packed(crew, task, pieces, len(pieces))
+    full = _packed(crew, task, pieces, most)
     even = -(-len(pieces) // len(full))
     evenly = _packed(crew, task, pieces, even)
     return evenly if len(evenly) == len(full) else full
