@@ -15,37 +15,49 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from orchestrator_kit.answer import Answer, Report, Statement
     from orchestrator_kit.comparison import Comparison
+    from orchestrator_kit.difference import first_difference
     from orchestrator_kit.errors import KitError, RunInterrupted
+    from orchestrator_kit.estimates import estimate
     from orchestrator_kit.experiments import compare, compare_async, run, run_async
     from orchestrator_kit.loading import load_task, read_document, scenarios
     from orchestrator_kit.metrics import measure
     from orchestrator_kit.models.endpoint import EndpointModel
+    from orchestrator_kit.models.faults import Fault, Faults
     from orchestrator_kit.models.local import LocalModel
     from orchestrator_kit.models.simulated import SimulatedModel
+    from orchestrator_kit.models.tape import Tape
     from orchestrator_kit.patterns import PATTERNS
     from orchestrator_kit.record import Run
+    from orchestrator_kit.recovery import POLICIES, Recovery
     from orchestrator_kit.scoring import score
     from orchestrator_kit.tasks import Budget, Document, Fact, Specialist, Task
 
 __all__ = [
     "PATTERNS",
+    "POLICIES",
     "Answer",
     "Budget",
     "Comparison",
     "Document",
     "EndpointModel",
     "Fact",
+    "Fault",
+    "Faults",
     "KitError",
     "LocalModel",
+    "Recovery",
     "Report",
     "Run",
     "RunInterrupted",
     "SimulatedModel",
     "Specialist",
     "Statement",
+    "Tape",
     "Task",
     "compare",
     "compare_async",
+    "estimate",
+    "first_difference",
     "load_task",
     "measure",
     "read_document",
@@ -60,14 +72,19 @@ _MODULES = {
     "answer": "Answer Report Statement",
     "errors": "KitError RunInterrupted",
     "comparison": "Comparison",
+    "difference": "first_difference",
+    "estimates": "estimate",
     "experiments": "compare compare_async run run_async",
     "loading": "load_task read_document scenarios",
     "metrics": "measure",
     "models.endpoint": "EndpointModel",
+    "models.faults": "Fault Faults",
     "models.local": "LocalModel",
     "models.simulated": "SimulatedModel",
+    "models.tape": "Tape",
     "patterns": "PATTERNS",
     "record": "Run",
+    "recovery": "POLICIES Recovery",
     "scoring": "score",
     "tasks": "Budget Document Fact Specialist Task",
 }
