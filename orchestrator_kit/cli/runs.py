@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,9 +27,9 @@ from orchestrator_kit.cli.console import (
 from orchestrator_kit.comparison import Comparison
 from orchestrator_kit.difference import first_difference
 from orchestrator_kit.errors import RunInterrupted, UnknownName, UsageError
-from orchestrator_kit.patterns import Pattern, pattern_named
+from orchestrator_kit.patterns import PATTERNS, VARIANTS, Pattern, pattern_named
 from orchestrator_kit.patterns.discretion import DECISIONS
-from orchestrator_kit.progress import Watch
+from orchestrator_kit.progress import LiveView, Watch, is_terminal
 from orchestrator_kit.record import Run, check_writable, write_atomic
 from orchestrator_kit.recovery import policy_named
 
@@ -125,8 +125,11 @@ def run(
     standby: Annotated[
         bool, typer.Option(help="Have a second orchestrator take over from a killed one.")
     ] = False,
-    rounds: Annotated[int, typer.Option(help="Most rounds of review for each report.")] = 0,
-    revisions: Annotated[int, typer.Option(help="Most revisions of the plan.")] = 0,
+    rounds: Annotated[
+        int | None,
+        typer.Option(help="Most rounds of review for each report, or of turns by peers."),
+    ] = None,
+    revisions: Annotated[int | None, typer.Option(help="Most revisions of the plan.")] = None,
     conflicts: Annotated[
         bool, typer.Option(help="Look for findings that cannot both hold.")
     ] = False,
@@ -153,6 +156,8 @@ def run(
         usd=budget_usd,
         seconds=budget_seconds,
     )
+    if explain is not None and not explain.strip():
+        raise UsageError("--explain is empty; write a sentence of the answer, or words of it")
     settings = {
         "rounds": rounds,
         "revisions": revisions,
@@ -185,18 +190,24 @@ def run(
     print_table(None, *tables.comparison(found))
     print_failures(found.rows)
     print_recovery(found.rows)
-    if explain:
-        out.print(str(row.run.explain(explain)), markup=False, soft_wrap=True)
-    if json:
-        write_atomic(json, found.to_json())
-        out.print(f"figures: {escape(str(json))}")
     if record:
         row.run.save(record)
         out.print(f"record: {escape(str(record))}")
+    if json:
+        write_atomic(json, found.to_json())
+        out.print(f"figures: {escape(str(json))}")
+    unsaid: UsageError | None = None
+    if explain is not None:
+        try:
+            out.print(str(row.run.explain(explain)), markup=False, soft_wrap=True)
+        except UsageError as e:
+            unsaid = e
     if row.run.status == "failed":
         assert row.run.ended is not None
         err.print(f"okit: the run failed: {row.run.ended.message}", markup=False, soft_wrap=True)
         raise typer.Exit(1)
+    if unsaid:
+        raise unsaid
 
 
 def estimate(
@@ -230,29 +241,38 @@ def diff(
     raise typer.Exit(1 if found else 0)
 
 
-def _pattern(name: str, settings: dict[str, object]) -> Pattern:
+def _pattern(name: str, settings: Mapping[str, object]) -> Pattern:
     """The pattern with the options that were given; UsageError where it has none such."""
     pattern = pattern_named(name)
     given: dict[str, Any] = {
-        option: value for option, value in settings.items() if value not in (0, None, "auto")
+        option: value
+        for option, value in settings.items()
+        if value is not None and value is not False and value != "auto"
     }
-    for option in given:
-        if option not in inspect.signature(pattern).parameters:
-            raise UsageError(f"--{option} is no option of {name}, but of orchestrator_worker")
+    for option, value in given.items():
+        known = [n for n, p in (PATTERNS | VARIANTS).items() if option in signature(p).parameters]
+        if name not in known:
+            raise UsageError(f"--{option} is no option of {name}, but of {', '.join(known)}")
+        if isinstance(value, int) and value < 0:
+            raise UsageError(f"--{option} is {value}; it cannot be negative")
     if given.get("synthesis", "flat") not in ("flat", "tree"):
         raise UsageError(f"--synthesis is {given['synthesis']!r}; it is auto, flat or tree")
     if (words := given.get("decides")) is not None:
-        given["decides"] = frozenset(w for w in words.split(",") if w and w != "none")
-        for word in given["decides"] - DECISIONS:
-            raise UnknownName.among("decision", word, DECISIONS)
+        named = [] if words.strip() == "none" else [w.strip() for w in words.split(",")]
+        for word in named:
+            if word not in DECISIONS:
+                raise UnknownName.among("decision", word, DECISIONS)
+        given["decides"] = frozenset(named)
     return partial(pattern, **given) if given else pattern
 
 
 @contextmanager
-def _watched(engine: o.Engine, folder: Path) -> Iterator[Watch]:
+def _watched(engine: o.Engine, folder: Path) -> Iterator[Watch | LiveView]:
     """Progress while runs go on; what was paid for is kept where they are interrupted."""
+    virtual = all(m.virtual for m in (engine.model, *engine.models.values()))
+    live = not virtual and is_terminal(err)
     try:
-        with Watch(err, lines=not engine.model.virtual) as watch:
+        with LiveView(err) if live else Watch(err, lines=not virtual) as watch:
             yield watch
     except RunInterrupted as e:
         where = ""
