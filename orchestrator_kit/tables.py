@@ -75,13 +75,16 @@ def percent(share: float | None) -> str:
     return NONE if share is None else f"{share:.0%}"
 
 
-def as_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in plain text, numbers to the right."""
+def as_text(columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: bool = False) -> str:
+    """A table in plain text, numbers to the right; words to the `left`."""
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     lines = []
     for row in (columns, *rows):
         cells = [row[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        cells += [
+            cell.ljust(width) if left else cell.rjust(width)
+            for cell, width in zip(row[1:], widths[1:], strict=True)
+        ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 

@@ -42,6 +42,7 @@ from orchestrator_kit.progress import LiveView, Watch
 from orchestrator_kit.record import Run
 from orchestrator_kit.status import RunStatus
 from orchestrator_kit.tasks import Task
+from tests.fakes import FunctionModel, findings
 from tests.screens import Screen, Terminal
 from tests.servers import Answer, Asked, ChatServer, says
 
@@ -207,6 +208,15 @@ def test_a_burst_of_events_is_drawn_once_or_so() -> None:
             view(event)
     assert 1 <= file.pictures <= 10
     assert len(supervised().events) > 100
+
+
+def test_on_virtual_time_there_is_no_timer() -> None:
+    model = FunctionModel(lambda _: (findings("The hull is thin.", source="survey#1"), 1_000.0))
+    file = Counting()
+    with LiveView(Console(width=80, height=24, force_terminal=True, file=file)) as view:
+        run(load_task("legal"), "parallelization", model, listen=view)
+    assert view.status.t >= 1_000.0
+    assert file.pictures <= 10  # and not four for each of these seconds
 
 
 class Broken(io.StringIO):

@@ -9,14 +9,14 @@ from __future__ import annotations
 import inspect
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from orchestrator_kit import loading
-from orchestrator_kit.cli import notebooks, runs, tapes
+from orchestrator_kit.cli import notebooks, reference, runs, tapes
 from orchestrator_kit.cli.console import err, print_table
 from orchestrator_kit.errors import KitError, UsageError
 from orchestrator_kit.patterns import pattern_named
@@ -24,7 +24,11 @@ from orchestrator_kit.patterns import pattern_named
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__.split(" It")[0]
 )
-for command in (runs.compare, runs.run, runs.estimate, runs.diff, notebooks.lab):
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    *(runs.compare, runs.run, runs.estimate, runs.diff),
+    *(reference.faults, reference.policies, notebooks.lab),
+)
+for command in _COMMANDS:
     app.command()(command)
 app.add_typer(tapes.app, name="tape", help="Show, check, export and import tapes.")
 app.add_typer(notebooks.app, name="exercises", help="Make, check and run exercise notebooks.")

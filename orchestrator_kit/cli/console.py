@@ -17,11 +17,17 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
-def print_table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(
+    title: str | None,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    left: bool = False,
+) -> None:
     """A table as plain text: rich would squeeze its columns on a narrow terminal."""
     if title:
         out.print(escape(title), style="bold", soft_wrap=True)
-    head, *lines = tables.as_text(columns, rows).splitlines()
+    head, *lines = tables.as_text(columns, rows, left=left).splitlines()
     out.print(head, style="dim", markup=False, soft_wrap=True)
     out.print("\n".join(lines), markup=False, soft_wrap=True)
 

@@ -37,7 +37,10 @@ FaultTexts = Annotated[
     list[str] | None,
     typer.Option(help="Faults to inject, such as crash:role=worker,p=0.25 (see okit faults)."),
 ]
-Policy = Annotated[str, typer.Option(help="none, degrade, retry, reassign, split, hedge or full.")]
+Policy = Annotated[
+    str,
+    typer.Option(help="none, degrade, retry, reassign, split, hedge or full (see okit policies)."),
+]
 BudgetTokens = Annotated[
     int | None, typer.Option(help="Tokens that each run may spend, in and out.")
 ]
@@ -58,7 +61,7 @@ def task_of(
     task = loading.load_task(name, prompt=prompt, documents=documents)
     budget = task.budget
     for what, limit in (("tokens", tokens), ("usd", usd), ("seconds", seconds)):
-        if limit is not None and limit <= 0:
+        if limit is not None and not limit > 0:  # nor is it nan
             raise UsageError(f"--budget-{what} is {limit}; it must be more than 0")
     return replace(
         task,
