@@ -107,6 +107,8 @@ class Fault:
             name = name.strip()
             if name not in hints or name == "kind":
                 raise UnknownName.among("condition of a fault", name, hints.keys() - {"kind"})
+            if not value.strip():  # as a name it would be nobody's, and the fault never strike
+                raise UsageError(f"{part.strip()!r} in the fault {text!r} has no value")
             try:
                 given[name] = _value(hints[name], value.strip())
             except ValueError:
