@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator_kit import experiments
 from orchestrator_kit.cli.reference import CONDITIONS, EXAMPLES
+from orchestrator_kit.errors import ServerFailed
 from orchestrator_kit.events import (
     CallFailed,
     CallRefused,
@@ -21,11 +22,14 @@ from orchestrator_kit.events import (
     TookOver,
 )
 from orchestrator_kit.metrics import measure
+from orchestrator_kit.models.base import Reply, Request, Usage
 from orchestrator_kit.models.faults import KINDS, Fault
+from orchestrator_kit.models.simulated import SimulatedModel
 from orchestrator_kit.patterns import PATTERNS, VARIANTS
 from orchestrator_kit.record import Run
 from orchestrator_kit.recovery import POLICIES
 from tests import test_cli
+from tests.fakes import findings
 from tests.test_cli import Okit, figures
 
 okit = test_cli.okit
@@ -199,6 +203,27 @@ def test_a_failed_run_ends_with_a_code_and_keeps_what_was_found(okit: Okit) -> N
     assert done.code == 1
     assert recorded().answer.statements  # of the reports, put together by code
     assert str(recorded().answer) in done.out
+
+
+def test_what_a_model_or_a_server_says_is_no_command_to_the_terminal(
+    okit: Okit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hostile(_: SimulatedModel, request: Request) -> Reply:
+        assert request.purpose
+        if request.purpose.agent == "bookkeeper":
+            raise ServerFailed("\x1b]0;title\x07 \x9b31m [red]no[/red]")
+        return Reply(
+            findings("The hull \x1b[2J\x07 \u202e is thin.\r", source="survey#1"), Usage(9, 9)
+        )
+
+    monkeypatch.setattr(SimulatedModel, "complete", hostile)
+    words = ["run", "ferry", "--recovery", "degrade", "--explain", "hull", *RECORD]
+    done = okit(*words, "--pattern", "parallelization")
+    assert (done.code, done.err) == (0, "")
+    assert "[red]no[/red]" in done.out
+    assert "in other words: The hull \ufffd[2J\ufffd \ufffd is thin." in done.out
+    failed = okit(*words[:4], "--pattern", "orchestrator_worker", "--faults", "\x1b[2J")
+    assert not set(done.out + failed.err) & set("\x1b\x07\x9b\u202e\r")
 
 
 # ---- estimate and diff ----

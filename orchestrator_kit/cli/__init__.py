@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from orchestrator_kit import loading
 from orchestrator_kit.cli import notebooks, reference, runs, tapes
 from orchestrator_kit.cli.console import err, print_table
+from orchestrator_kit.cli.console import show as say
 from orchestrator_kit.errors import KitError, UsageError
 from orchestrator_kit.patterns import pattern_named
 
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KitError as e:
         if debug:
             raise
-        err.print(f"okit: {escape(str(e))}", soft_wrap=True)
+        say(f"okit: {e}", err)
         sys.exit(2 if isinstance(e, UsageError) else 1)
 
 

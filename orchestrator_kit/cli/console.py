@@ -15,6 +15,14 @@ from orchestrator_kit.comparison import Row
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+# Commands to a terminal, and marks that turn the order of letters: nothing for a text to say.
+_COMMANDS = {*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+_SHOWN = dict.fromkeys(_COMMANDS - {ord("\n"), ord("\t")}, "\N{REPLACEMENT CHARACTER}")
+
+
+def show(text: object, on: Console = out) -> None:
+    """Print a text of models, servers or users as the data that it is."""
+    on.print(str(text).translate(_SHOWN), markup=False, soft_wrap=True)
 
 
 def print_table(
@@ -29,7 +37,7 @@ def print_table(
         out.print(escape(title), style="bold", soft_wrap=True)
     head, *lines = tables.as_text(columns, rows, left=left).splitlines()
     out.print(head, style="dim", markup=False, soft_wrap=True)
-    out.print("\n".join(lines), markup=False, soft_wrap=True)
+    show("\n".join(lines))
 
 
 def print_failures(rows: Sequence[Row]) -> None:
@@ -40,8 +48,7 @@ def print_failures(rows: Sequence[Row]) -> None:
             what = f"{failure['kind']}: {failure['message']}"
             whose.setdefault((row.pattern, what), []).append(str(failure["agent"]))
     for (pattern, what), agents in whose.items():
-        line = f"  {pattern}: {', '.join(dict.fromkeys(agents))}: {what}"
-        out.print(line, markup=False, soft_wrap=True)
+        show(f"  {pattern}: {', '.join(dict.fromkeys(agents))}: {what}")
 
 
 def print_recovery(rows: Sequence[Row]) -> None:

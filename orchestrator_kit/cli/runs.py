@@ -23,6 +23,7 @@ from orchestrator_kit.cli.console import (
     print_failures,
     print_recovery,
     print_table,
+    show,
 )
 from orchestrator_kit.comparison import Comparison
 from orchestrator_kit.difference import first_difference
@@ -185,7 +186,7 @@ def run(
                 listen=watch,
             )
     row = found.rows[0]
-    out.print(str(row.run.answer), markup=False, soft_wrap=True)
+    show(row.run.answer)
     out.print()
     print_table(None, *tables.comparison(found))
     print_failures(found.rows)
@@ -199,12 +200,12 @@ def run(
     unsaid: UsageError | None = None
     if explain is not None:
         try:
-            out.print(str(row.run.explain(explain)), markup=False, soft_wrap=True)
+            show(row.run.explain(explain))
         except UsageError as e:
             unsaid = e
     if row.run.status == "failed":
         assert row.run.ended is not None
-        err.print(f"okit: the run failed: {row.run.ended.message}", markup=False, soft_wrap=True)
+        show(f"okit: the run failed: {row.run.ended.message}", err)
         raise typer.Exit(1)
     if unsaid:
         raise unsaid
@@ -224,7 +225,7 @@ def estimate(
     chosen = o.task_of(task, prompt, documents or [], tokens=None, usd=None, seconds=None)
     with o.engine_of(chosen, model, base_url=base_url, seed=seed, tape=None, faults=[]) as engine:
         found = estimates.estimate(chosen, pattern, workers, engine.model, models=engine.models)
-    out.print(str(found), markup=False, soft_wrap=True)
+    show(found)
 
 
 def diff(
@@ -237,7 +238,7 @@ def diff(
 ) -> None:
     """Name the first event where two runs' records part."""
     found = first_difference(Run.load(first), Run.load(second), order=order, times=times)
-    out.print(str(found or "the records are the same"), markup=False, soft_wrap=True)
+    show(found or "the records are the same")
     raise typer.Exit(1 if found else 0)
 
 
