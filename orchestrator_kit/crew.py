@@ -90,8 +90,11 @@ class Crew:
 
     @property
     def plan_limit(self) -> int:
-        """The most subtasks a plan may have: two for each specialist, or for each worker."""
-        return 2 * max(len(self.task.specialists), self.workers)
+        """The most subtasks a plan may have: two for each specialist, or for each worker.
+
+        However many workers there are, no reply of a planner has room for more than some forty.
+        """
+        return 2 * max(len(self.task.specialists), min(self.workers, 20))
 
     @property
     def failure(self) -> Failure | None:

@@ -26,7 +26,7 @@ from orchestrator_kit.recovery import Recovery, policy_named
 from orchestrator_kit.scoring import score
 from orchestrator_kit.tasks import Task
 
-WORKERS = 4
+WORKERS, MOST_WORKERS = 4, 10_000
 Listener = Callable[[Event], None]
 
 
@@ -109,8 +109,8 @@ class _Series:
         recovery: Recovery | str,
         listen: Listener | None,
     ) -> None:
-        if workers < 1:
-            raise UsageError(f"workers is {workers}; at least 1 is needed")
+        if not 1 <= workers <= MOST_WORKERS:
+            raise UsageError(f"workers is {workers}; 1 to {MOST_WORKERS:,} can be had")
         for s in task.specialists:
             if s.model and s.model not in (models or {}):
                 raise UsageError(f"{s.name} names the model {s.model!r}; give it under `models`")

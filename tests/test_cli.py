@@ -366,8 +366,12 @@ def test_help_is_printed_on_standard_output(okit: Okit, words: list[str]) -> Non
         (["compare", "ferry", "--model", ""], "no model called ''"),
         (["compare", "ferry", "--model", "simulated:huge"], "no profile called 'huge'"),
         (["compare", "ferry", "--model", "endpoint:"], "write endpoint:NAME"),
-        (["compare", "ferry", "--workers", "0"], "workers is 0; at least 1 is needed"),
-        (["compare", "ferry", "--workers", "-1"], "workers is -1; at least 1 is needed"),
+        (["compare", "ferry", "--workers", "0"], "workers is 0; 1 to 10,000 can be had"),
+        (
+            ["compare", "ferry", "--workers", "100000000"],
+            "workers is 100000000; 1 to 10,000 can be had",
+        ),
+        (["compare", "ferry", "--workers", "-1"], "workers is -1; 1 to 10,000 can be had"),
         (["compare", "ferry", "--budget-tokens", "0"], "--budget-tokens is 0; it must be more"),
         (["compare", "ferry", "--budget-tokens", "-5"], "--budget-tokens is -5; it must be more"),
         (["compare", "ferry", "--json", "ferry"], "ferry: cannot be written"),
@@ -452,7 +456,7 @@ def test_debug_shows_the_traceback_of_a_mistake(
     okit: Okit, small_folder: Path, tmp_path: Path
 ) -> None:
     words = ["compare", str(small_folder), "--workers", "0"]
-    assert process(words, tmp_path).complaint == "workers is 0; at least 1 is needed"
+    assert process(words, tmp_path).complaint == "workers is 0; 1 to 10,000 can be had"
     shown = process([*words, "--debug"], tmp_path)
     assert shown.code != 0
     assert "Traceback" in shown.err
