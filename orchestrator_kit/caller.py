@@ -195,13 +195,17 @@ class Caller:
         loop, silence_s = self._loop, self._recovery.silence_s
         end = loop.time() + min(self._recovery.deadline_s, self.left_s)
         when = end
-        if silence_s is not None and model.beats:
-            when = min(end, loop.time() + silence_s)
+        if silence_s is not None:
+            # Nobody can say how long a server thinks, or whether it will be heard at all, before
+            # it writes. Where a model does not beat from the beginning, only then silence counts.
+            at_once = model.beats
+            if at_once:
+                when = min(end, loop.time() + silence_s)
 
             def beat(tokens: int) -> None:
                 state.heard, state.tokens = self.now, tokens
                 self.note(Heartbeat(state.heard, state.call, tokens))
-                if limit.when() is not None and not state.called_off:
+                if (at_once or tokens) and not state.called_off and not limit.expired():
                     limit.reschedule(min(end, loop.time() + silence_s))
 
             request = replace(request, pulse=Pulse(silence_s / BEATS_TO_MISS, beat))
@@ -230,10 +234,11 @@ class Caller:
     ) -> tuple[Usage | None, float | None]:
         """What a call took that brought no reply.
 
-        Nobody states it where the call was cut under way. It is then taken to have written what
-        it was last heard to have written, or what calls of this run write in such a time.
+        Nobody states it where the call was cut under way, or broke off after it had been heard to
+        write. It is then taken to have written what it was last heard to have written, or what
+        calls of this run write in such a time.
         """
-        if isinstance(error, ModelError) and not state.cut:
+        if isinstance(error, ModelError) and not state.cut and (error.usage or not state.tokens):
             return error.usage, error.cost_usd
         written = state.tokens
         if not written and self._writing_s:

@@ -26,8 +26,9 @@ class Recovery:
     `longest_wait_s`, or after what the server asks for. `reassign` counts other workers that may
     try, `split` how many times the reading may be halved. `hedge` is a quantile: a call that
     takes half as long again as that share of its kind did gets a second one beside it. A call is
-    taken for lost after `deadline_s`, or after `silence_s` without a sign of life where its model
-    gives such. `standby` lets a second orchestrator take over from a killed one.
+    taken for lost after `deadline_s`, or after `silence_s` without a sign of life: from its
+    beginning where its model `beats`, else from when it was first heard to write. `standby` lets a
+    second orchestrator take over from a killed one.
     """
 
     retries: int = 2

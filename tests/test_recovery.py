@@ -17,6 +17,7 @@ from orchestrator_kit import clock
 from orchestrator_kit.answer import Answer, Failure, Report, Statement
 from orchestrator_kit.crew import Crew
 from orchestrator_kit.errors import (
+    ConnectionLost,
     Crashed,
     Killed,
     ModelError,
@@ -313,6 +314,55 @@ def test_a_slow_call_with_signs_of_life_is_not_silent() -> None:
     assert len(beats) >= 3
     assert [e.tokens for e in beats] == sorted(e.tokens for e in beats)
     assert not any(isinstance(e, CallFailed) for e in record.events)
+
+
+class Slow(Quiet):
+    """Gives no sign of life for a minute, then writes and falls silent, the first time."""
+
+    beats = False
+
+    def __init__(self, *heard: int) -> None:
+        super().__init__()
+        self.heard = heard
+
+    async def complete(self, request: Request) -> Reply:
+        assert request.purpose
+        if request.purpose.attempt == 1 and request.pulse:
+            for tokens in self.heard:
+                await asyncio.sleep(60.0)
+                request.pulse.beat(tokens)
+            await asyncio.sleep(100.0)
+        return await SimulatedModel.complete(self, replace(request, pulse=None))
+
+
+@pytest.mark.parametrize("heard", [(), (0,), (0, 0)])
+def test_a_model_that_was_not_heard_to_write_is_not_taken_for_silent(heard: tuple[int]) -> None:
+    record = run(TASK, all_sections, Slow(*heard), recovery=Recovery(retries=0, silence_s=6.0))
+    assert record.status == "done"
+    assert not any(isinstance(e, CallFailed) for e in record.events)
+    assert measure(record).latency_s > 100.0 + 60.0 * len(heard)
+
+
+def test_silence_counts_from_when_a_model_that_is_late_was_first_heard_to_write() -> None:
+    record = run(TASK, all_sections, Slow(0, 9), recovery=Recovery(retries=1, silence_s=6.0))
+    assert record.status == "done"
+    (failed,) = [e for e in record.events if isinstance(e, CallFailed)]
+    assert (failed.t, failed.kind) == (126.0, "silent")
+    assert failed.usage
+    assert failed.usage.output_tokens == 9
+
+
+def test_a_call_that_breaks_off_is_taken_to_have_written_what_was_heard() -> None:
+    class Breaks(SimulatedModel):
+        async def complete(self, request: Request) -> Reply:
+            assert request.pulse
+            request.pulse.beat(23)
+            raise ConnectionLost("it broke")
+
+    record = run(TASK, all_sections, Breaks(), recovery=Recovery(retries=0, silence_s=6.0))
+    (failed,) = [e for e in record.events if isinstance(e, CallFailed)]
+    assert failed.usage
+    assert (failed.usage.output_tokens, failed.usage.estimated) == (23, True)
 
 
 def test_signs_of_life_change_nothing_but_the_record() -> None:

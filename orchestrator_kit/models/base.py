@@ -63,7 +63,10 @@ class Purpose:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """Who wants signs of life: `beat` is told, every `every_s` seconds, the tokens written."""
+    """Who wants signs of life: `beat` is told, every `every_s` seconds, the tokens written.
+
+    It is told nothing where nothing came in between. A model that cannot know does not beat.
+    """
 
     every_s: float
     beat: Callable[[int], None]
@@ -128,7 +131,10 @@ class Model(Protocol):
     `name` is how records and tables call it, `window` the tokens of input and
     output it can hold together, `max_output_tokens` the most it writes in one
     reply, `parallel` how many requests it serves at once (None: no limit of
-    its own), and `virtual` says that its time is simulated.
+    its own), and `virtual` says that its time is simulated. `beats` says that
+    a request with a pulse gets signs of life from its beginning on, so that
+    silence tells something even before the first one; a model without it may
+    beat all the same, once it writes.
     """
 
     @property
