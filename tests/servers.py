@@ -49,7 +49,9 @@ class Answer:
     With `together` it first waits until so many requests are in the server at
     once. `ending` says how far it comes: "whole"; "half" sends half the body and
     closes; "drop" closes without a word; "stall" never answers; "stall halfway"
-    sends half the body and then nothing more.
+    sends half the body and then nothing more. With `parts` these are sent one
+    after the other, a number being a pause in seconds, and `ending` says what
+    comes after them: "whole" nothing, "drop" a broken connection, "stall" silence.
     """
 
     body: bytes
@@ -58,6 +60,7 @@ class Answer:
     delay_s: float = 0.0
     ending: Ending = "whole"
     together: int = 1
+    parts: tuple[bytes | float, ...] = ()
 
 
 Entry = Answer | Callable[[Asked], Answer]
@@ -106,6 +109,60 @@ def says(
         return sends(body, delay_s=delay_s, ending=ending, together=together)(asked)
 
     return answer
+
+
+def piece(
+    text: str | None = None, finish: str | None = None, *, index: int = 0, **delta: Any
+) -> dict[str, Any]:
+    """One chunk of a streamed completion; `delta` is what else stands in it."""
+    said = delta if text is None else {"content": text, **delta}
+    choice = {"index": index, "delta": said, "finish_reason": finish}
+    return {"id": "chatcmpl-test", "object": "chat.completion.chunk", "choices": [choice]}
+
+
+def event(said: Any) -> bytes:
+    """A server-sent event; text as it is, anything else as JSON."""
+    return b"data: %s\n\n" % (said if isinstance(said, str) else json.dumps(said)).encode()
+
+
+def streams(
+    *pieces: str | float,
+    usage: Any = _TRUE,
+    finish: str = "stop",
+    delay_s: float = 0.0,
+    ending: Ending = "whole",
+) -> Callable[[Asked], Answer]:
+    """What `says` says, in these pieces, numbers being pauses; whole where no stream is asked for.
+
+    A stream that does not end "whole" ends before its finish.
+    """
+    text = "".join(p for p in pieces if isinstance(p, str))
+
+    def answer(asked: Asked) -> Answer:
+        whole = says(text, usage=usage, finish=finish, delay_s=delay_s)(asked)
+        if not asked.body.get("stream"):
+            return whole
+        parts: list[bytes | float] = [event(piece("", role="assistant"))]
+        parts += [p if isinstance(p, float) else event(piece(p)) for p in pieces]
+        if ending == "whole":
+            parts.append(event(piece(finish=finish)))
+            stated = json.loads(whole.body).get("usage")
+            if asked.body.get("stream_options") == {"include_usage": True} and stated is not None:
+                parts.append(event({"choices": [], "usage": stated}))
+            parts.append(event("[DONE]"))
+        return sends_parts(*parts, delay_s=delay_s, ending=ending)(asked)
+
+    return answer
+
+
+def sends_parts(
+    *parts: bytes | float,
+    kind: str = "text/event-stream",
+    delay_s: float = 0.0,
+    ending: Ending = "whole",
+) -> Callable[[Asked], Answer]:
+    """A body of any kind in parts, with pauses."""
+    return lambda asked: Answer(b"", 200, {"content-type": kind}, delay_s, ending, 1, parts)
 
 
 def sends(
@@ -178,14 +235,18 @@ def _resolve(entry: Entry, asked: Asked) -> Answer:
 class ChatServer:
     """The server, running from `with` to the end of its block.
 
-    `url` ends in /v1; `asked` holds every request in order of arrival, and
-    `most_at_once` the most that were in the server together.
+    `url` ends in /v1; `asked` holds every request in order of arrival,
+    `most_at_once` is the most that were in the server together, `left` how many
+    were left by the client before they were answered, and `connections` how many
+    connections there were.
     """
 
     def __init__(self, *script: Entry) -> None:
         self._script = script or (says("ok"),)
         self.asked: list[Asked] = []
         self.most_at_once = 0
+        self.left = 0
+        self._peers: set[object] = set()
         self.url = ""
         self._inside = 0
         self._barriers: dict[int, asyncio.Barrier] = {}
@@ -215,12 +276,22 @@ class ChatServer:
             if not self._arrived.wait_for(lambda: len(self.asked) >= requests, timeout_s):
                 raise TimeoutError(f"{len(self.asked)} requests instead of {requests}")
 
+    def wait_for_left(self, requests: int, timeout_s: float = 10.0) -> None:
+        """Block until the client has left so many requests."""
+        with self._arrived:
+            if not self._arrived.wait_for(lambda: self.left >= requests, timeout_s):
+                raise TimeoutError(f"{self.left} requests were left instead of {requests}")
+
+    @property
+    def connections(self) -> int:
+        return len(self._peers)
+
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        server = web.Server(self._handle)
+        server = web.Server(self._handle, handler_cancellation=True)
         runner = web.ServerRunner(server, shutdown_timeout=0.01)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
@@ -240,9 +311,15 @@ class ChatServer:
             self.asked.append(asked)
             self._arrived.notify_all()
         self._inside += 1
+        self._peers.add(request.transport and request.transport.get_extra_info("peername"))
         self.most_at_once = max(self.most_at_once, self._inside)
         try:
             return await self._give(_resolve(entry, asked), request)
+        except (asyncio.CancelledError, ConnectionError):
+            with self._arrived:
+                self.left += not self._stop.is_set()
+                self._arrived.notify_all()
+            raise
         finally:
             self._inside -= 1
 
@@ -252,6 +329,8 @@ class ChatServer:
             await self._barriers.setdefault(size, asyncio.Barrier(size)).wait()
         if answer.delay_s:
             await asyncio.sleep(answer.delay_s)
+        if answer.parts:
+            return await self._give_parts(answer, request)
         if answer.ending == "whole":
             return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
         if answer.ending == "stall":
@@ -265,4 +344,19 @@ class ChatServer:
                 await asyncio.Event().wait()
         assert request.transport is not None
         request.transport.close()
+        return response
+
+    async def _give_parts(self, answer: Answer, request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse(status=answer.status, headers=answer.headers)
+        await response.prepare(request)
+        for part in answer.parts:
+            if isinstance(part, bytes):
+                await response.write(part)
+            else:
+                await asyncio.sleep(part)
+        if answer.ending == "stall":
+            await asyncio.Event().wait()
+        if answer.ending == "drop":
+            assert request.transport is not None
+            request.transport.close()
         return response

@@ -17,7 +17,6 @@ import random
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from functools import cache
-from itertools import groupby
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -30,14 +29,17 @@ from orchestrator_kit.errors import (
     ModelError,
     ModelTimeout,
     Refused,
+    ServerFailed,
     UsageError,
 )
 from orchestrator_kit.models.base import Reply, Request, Usage
+from orchestrator_kit.models.heart import Heart
 from orchestrator_kit.models.prices import Price, price_of
+from orchestrator_kit.models.stream import BrokenOff, post_and_listen
 from orchestrator_kit.models.tokens import is_plausible, tokenizer_of
 from orchestrator_kit.models.wire import (
     NOT_UNDERSTOOD,
-    ask_for_json,
+    body_of,
     complaint,
     counts,
     failure,
@@ -66,9 +68,14 @@ class EndpointModel:
     one attempt as a whole. Connection failures, time-outs, rate limits and 5xx
     are tried again up to `max_retries` times, after the Retry-After the server
     asks for; one of more than 30 s is raised at once. Other failures, empty
-    replies among them, are the caller's to repeat, because they cost tokens.
+    replies and those after the server began to write among them, are the
+    caller's to repeat, because they cost tokens.
     `price` defaults to the list price of `model`; None means unknown.
     `extra_body` is added to every request.
+
+    A request with a pulse is asked for as a stream, whose pieces are its signs
+    of life. `beats` is False all the same: nobody can say how long a server is
+    silent before it writes, or whether it streams at all.
 
     The model serves any number of event loops, with one client each, closed by
     `aclose()` or when its loop ends. Raises `UsageError` if there is no key for
@@ -148,14 +155,16 @@ class EndpointModel:
     async def complete(self, request: Request) -> Reply:
         """Answer one request, or raise a `ModelError`."""
         unknown = self._unknown
+        heart = Heart(request.pulse) if request.pulse else None
         tries = 0
         while True:
             unknown |= self._unknown
-            body = self._body(request, unknown)
+            most = min(request.max_output_tokens, self.max_output_tokens)
+            body = body_of(self.name, request, most, unknown) | self._extra_body
             error: ModelError
             wait_s: float | None = None
             try:
-                status, headers, content = await self._post(body)
+                status, headers, content = await self._post(body, heart)
                 if status < 300:
                     reply = self._reply(body, request, content)
                     # Only now is it known that leaving these out was what helped.
@@ -170,7 +179,8 @@ class EndpointModel:
                         continue
             except ModelError as raised:
                 error = raised
-            if tries == self._max_retries or not _may_retry(error, wait_s):
+            begun = heart is not None and heart.tokens > 0
+            if begun or tries == self._max_retries or not _may_retry(error, wait_s):
                 raise error
             if wait_s is None:
                 wait_s = min(_FIRST_BACKOFF_S * 2**tries, _LONGEST_BACKOFF_S)
@@ -227,7 +237,9 @@ class EndpointModel:
             ),
         )
 
-    async def _post(self, body: dict[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
+    async def _post(
+        self, body: dict[str, Any], heart: Heart | None
+    ) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and body of the answer to one attempt, whatever it is.
 
         A plain `post` of bytes to a whole address, instead of the client's
@@ -236,49 +248,32 @@ class EndpointModel:
         """
         client = await self._client()
         from aiohttp import ClientError
-        from httpx2 import Response
+        from httpx2 import RequestError, Response
         from openai import APIConnectionError, APIStatusError
 
         content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         problem: ModelError
         try:
             async with asyncio.timeout(self._timeout_s):
+                if heart is not None and body.get("stream"):
+                    return await post_and_listen(client, self._target, content, heart)
                 response = await client.post(self._target, cast_to=Response, content=content)
             return response.status_code, response.headers, response.content
         except APIStatusError as error:
             return error.status_code, error.response.headers, error.response.content
         except TimeoutError:
             problem = ModelTimeout(f"no reply from {self.url} within {self._timeout_s:g} s")
-        except (APIConnectionError, ClientError) as error:
+        except BrokenOff as error:
+            said = self._quote(complaint(str(error).encode()))
+            problem = ServerFailed(f"{self.url} failed in the middle of its reply: {said}")
+            if not said:
+                problem = ConnectionLost(f"{self.url} ended the stream before its reply was whole")
+        except (APIConnectionError, ClientError, RequestError) as error:
             # The client calls many a broken connection a time-out. Ours is above.
             cause = error.__cause__ or error
             what = self._quote(str(cause)) or type(cause).__name__
             problem = ConnectionLost(f"no connection to {self.url}, or it broke: {what}")
         raise problem
-
-    def _body(self, request: Request, unknown: frozenset[str]) -> dict[str, Any]:
-        messages = [
-            {"role": speaker, "content": "\n\n".join(message.content for message in group)}
-            for speaker, group in groupby(request.messages, key=lambda message: message.speaker)
-        ]
-        limit = "max_completion_tokens" if "max_tokens" in unknown else "max_tokens"
-        body: dict[str, Any] = {
-            "model": self.name,
-            "messages": messages,
-            limit: min(request.max_output_tokens, self.max_output_tokens),
-        }
-        if "temperature" not in unknown:
-            body["temperature"] = request.temperature
-        if request.format is not None:
-            if "json_schema" not in unknown:
-                form = {"name": request.format.name, "schema": request.format.schema}
-                body["response_format"] = {"type": "json_schema", "json_schema": form}
-            else:
-                ask_for_json(messages, request.format.schema_text)
-                if "json_object" not in unknown:
-                    body["response_format"] = {"type": "json_object"}
-        body.update(self._extra_body)
-        return body
 
     def _reply(self, body: dict[str, Any], request: Request, content: bytes) -> Reply:
         """What a successful answer says; raises the `ModelError` it amounts to."""

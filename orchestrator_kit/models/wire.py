@@ -1,4 +1,4 @@
-"""What OpenAI-compatible servers say, and how to ask them for JSON. Pure functions, no network.
+"""What OpenAI-compatible servers say, and how to ask them. Pure functions, no network.
 
 Servers of this kind agree on the shape of a request and on little else: their complaints, their
 Retry-After and their usage come in many forms, all of which are read here.
@@ -14,6 +14,7 @@ import math
 import re
 import time
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 from orchestrator_kit.errors import (
@@ -24,6 +25,7 @@ from orchestrator_kit.errors import (
     RequestRejected,
     ServerFailed,
 )
+from orchestrator_kit.models.base import Request
 
 # With these, servers say that they do not know a part of the request.
 NOT_UNDERSTOOD = (400, 422, 501)
@@ -72,6 +74,31 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return None
 
 
+def body_of(model: str, request: Request, most: int, unknown: frozenset[str]) -> dict[str, Any]:
+    """A request in the words of the wire, for at most so many tokens, without what is unknown."""
+    messages = [
+        {"role": speaker, "content": "\n\n".join(message.content for message in group)}
+        for speaker, group in groupby(request.messages, key=lambda message: message.speaker)
+    ]
+    limit = "max_completion_tokens" if "max_tokens" in unknown else "max_tokens"
+    body: dict[str, Any] = {"model": model, "messages": messages, limit: most}
+    if "temperature" not in unknown:
+        body["temperature"] = request.temperature
+    if request.format is not None:
+        if "json_schema" not in unknown:
+            form = {"name": request.format.name, "schema": request.format.schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": form}
+        else:
+            ask_for_json(messages, request.format.schema_text)
+            if "json_object" not in unknown:
+                body["response_format"] = {"type": "json_object"}
+    if request.pulse is not None and "stream" not in unknown:
+        body["stream"] = True
+        if "stream_options" not in unknown:
+            body["stream_options"] = {"include_usage": True}
+    return body
+
+
 def ask_for_json(messages: list[dict[str, str]], schema_text: str) -> None:
     """Put into the prompt what a server cannot be told otherwise."""
     ask = (
@@ -101,17 +128,22 @@ def not_understood(body: dict[str, Any], said: str, content: bytes) -> str | Non
     """The part of a request to leave out next, or None if nothing is left to try.
 
     The part that the complaint names, else the reply's format, which servers
-    complain about in the most various words.
+    complain about in the most various words, and at last the streaming. Where
+    it names both the streaming and the format, the format is worth more.
     """
     form: str | None = body.get("response_format", {}).get("type")
+    streaming = [part for part in ("stream_options", "stream") if part in body]
     for words in (said, content.decode("utf-8", "replace")):
+        for part in streaming:
+            if re.search(rf"\b{part}(ing|ed|s)?\b", words, re.IGNORECASE):
+                return part
         if form and re.search("response_format|json_schema|json_object|schema", words):
             return form
         if "temperature" in words and "temperature" in body:
             return "temperature"
         if re.search("max_(completion_)?tokens", words) and "max_tokens" in body:
             return "max_tokens"
-    return form
+    return form or next(iter(streaming), None)
 
 
 def counts(stated: Any) -> tuple[int, int]:
