@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import metadata
 
 import pytest
 
 from orchestrator_kit import PATTERNS, Document, Specialist, Task, compare
 from orchestrator_kit.errors import ContextOverflow, MissingExtra, UsageError
-from orchestrator_kit.models.base import Format, Message, Model, Reply, Request
+from orchestrator_kit.models.base import Format, Message, Model, Pulse, Reply, Request
 from orchestrator_kit.models.local import LocalModel
 from orchestrator_kit.tasks import Budget
 
@@ -77,6 +78,22 @@ def test_usage_is_stated_and_there_is_no_cost(model: LocalModel) -> None:
     assert reply.usage.input_tokens > model.count_tokens("Name three fruits.")
     assert abs(reply.usage.output_tokens - model.count_tokens(reply.text)) <= 1
     assert reply.cost_usd is None
+
+
+@needs_extra
+@pytest.mark.parametrize("form", [None, FACTS])
+def test_a_reply_with_signs_of_life_is_the_same_reply(
+    model: LocalModel, form: Format | None
+) -> None:
+    beats: list[int] = []
+    asked = question(f"{BRIDGE}\nBuilt when, by whom?", form)
+    plain = asyncio.run(model.complete(asked))
+    heard = asyncio.run(model.complete(replace(asked, pulse=Pulse(0.01, beats.append))))
+    assert (heard.text, heard.finish) == (plain.text, plain.finish)
+    assert (heard.usage, heard.usage.estimated) == (plain.usage, False)
+    assert len(beats) > 5
+    assert beats == sorted(beats)
+    assert 0 < beats[-1] <= heard.usage.output_tokens
 
 
 @needs_extra
