@@ -23,12 +23,12 @@ class Recovery:
     """A policy: which remedies are allowed, and how far each may go.
 
     `retries` counts further attempts of a call, after `first_wait_s`, twice that and so on up to
-    `longest_wait_s`, or after what the server asks for. `reassign` counts other workers that may
-    try, `split` how many times the reading may be halved. `hedge` is a quantile: a call that
-    takes half as long again as that share of its kind did gets a second one beside it. A call is
-    taken for lost after `deadline_s`, or after `silence_s` without a sign of life: from its
-    beginning where its model `beats`, else from when it was first heard to write. `standby` lets a
-    second orchestrator take over from a killed one.
+    `longest_wait_s`, or after what the server asks for if that is no longer. `reassign` counts
+    other workers that may try, `split` how many times the reading may be halved. `hedge` is a
+    quantile: a call that takes half as long again as that share of its kind did gets a second one
+    beside it. A call is taken for lost after `deadline_s`, or after `silence_s` without a sign of
+    life: from its beginning where its model `beats`, else from when it was first heard to write.
+    `standby` lets a second orchestrator take over from a killed one.
     """
 
     retries: int = 2
@@ -71,7 +71,7 @@ class Recovery:
         """
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, ModelError) and error.retry_after is not None:
-            return min(error.retry_after, self.longest_wait_s)
+            return error.retry_after
         from tenacity import wait_exponential
 
         backoff = wait_exponential(self.first_wait_s, max=self.longest_wait_s)(state)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator_kit.caller import Caller
@@ -98,7 +99,7 @@ class Remedies:
         try:
             return await self._attempt(ask, worker, job)
         except ModelError as e:
-            if not (self._recovery.retries and job.retry_helps(e)):
+            if not (self._recovery.retries and self._retry_helps(e, job)):
                 raise
             error: RunError | None = e
         from tenacity import AsyncRetrying, retry_if_exception  # where nothing fails, not needed
@@ -126,11 +127,16 @@ class Remedies:
             sleep=asyncio.sleep,
             stop=enough,
             wait=self._recovery.wait,
-            retry=retry_if_exception(job.retry_helps),
+            retry=retry_if_exception(partial(self._retry_helps, job=job)),
             before_sleep=before_sleep,
             reraise=True,
         )
         return await retrying(again, ask.role, ask.agent, ask.subtask, worker)
+
+    def _retry_helps(self, error: BaseException, job: Job) -> bool:
+        """Whether the same request may bring something better, and soon enough."""
+        asked_to_wait = getattr(error, "retry_after", None) or 0.0
+        return job.retry_helps(error) and asked_to_wait <= self._recovery.longest_wait_s
 
     def note(
         self, ask: Ask[T], call: int | None, kind: str, step: str, wait_s: float = 0.0

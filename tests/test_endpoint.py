@@ -24,10 +24,14 @@ from orchestrator_kit.errors import (
     ServerFailed,
     UsageError,
 )
-from orchestrator_kit.models import endpoint
+from orchestrator_kit.events import Recovered
+from orchestrator_kit.experiments import run
+from orchestrator_kit.metrics import failures
 from orchestrator_kit.models.base import Format, Message, Model, Reply, Request, Usage
 from orchestrator_kit.models.endpoint import EndpointModel
 from orchestrator_kit.models.prices import Price
+from orchestrator_kit.recovery import Recovery
+from orchestrator_kit.tasks import Document, Specialist, Task
 from tests.servers import (
     ChatServer,
     Entry,
@@ -56,7 +60,6 @@ def no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key, address or pause from outside of the test."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-    monkeypatch.setattr(endpoint, "_FIRST_BACKOFF_S", 0.001)
 
 
 @pytest.fixture
@@ -247,14 +250,14 @@ def test_tokens_spent_on_hidden_thinking_are_believed(serve: Serve) -> None:
 def test_each_failure_has_its_type(serve: Serve, entry: Entry, kind: type[ModelError]) -> None:
     server = serve(entry)
     with pytest.raises(kind) as caught:
-        ask(server, max_retries=0, timeout_s=0.2 if kind is ModelTimeout else 5.0)
+        ask(server, timeout_s=0.2 if kind is ModelTimeout else 5.0)
     assert type(caught.value) is kind
     assert len(server.asked) == 1
 
 
 def test_a_server_that_is_not_there_is_a_lost_connection() -> None:
     with pytest.raises(ConnectionLost, match=r"127\.0\.0\.1:1/v1"):
-        ask_of(EndpointModel("m", "http://127.0.0.1:1/v1", max_retries=0))
+        ask_of(EndpointModel("m", "http://127.0.0.1:1/v1"))
 
 
 def test_a_malformed_body_is_quoted_shortly_and_without_control_characters(serve: Serve) -> None:
@@ -271,45 +274,42 @@ def test_a_refusal_says_why(serve: Serve) -> None:
         ask(serve(says(None, refusal="I will not.")))
 
 
-# Repeating
+# Repeating is the crew's part
 
 
-def test_passing_trouble_is_got_over(serve: Serve) -> None:
-    server = serve(fails(503), drops(), says("four"))
-    assert ask(server).text == "four"
-    assert len(server.asked) == 3
-
-
-@pytest.mark.parametrize("entry", [fails(500), fails(429), drops()])
-def test_attempts_are_bounded(serve: Serve, entry: Entry) -> None:
+@pytest.mark.parametrize("entry", [fails(500), fails(429), drops(), fails(401), says(None)])
+def test_no_failure_is_tried_again_behind_the_callers_back(serve: Serve, entry: Entry) -> None:
     server = serve(entry)
     with pytest.raises(ModelError):
-        ask(server, max_retries=3)
-    assert len(server.asked) == 4
-
-
-@pytest.mark.parametrize("entry", [fails(401), says(None), sends("<html>"), fails(400)])
-def test_what_a_repetition_would_not_change_is_not_repeated(serve: Serve, entry: Entry) -> None:
-    server = serve(entry)
-    with pytest.raises(ModelError):
-        ask(server, max_retries=3)
+        ask(server)
     assert len(server.asked) == 1
 
 
-def test_retry_after_is_waited_for(serve: Serve) -> None:
-    server = serve(fails(429, retry_after="0.1"), fails(503, retry_after_ms="100"), says("four"))
-    began = time.monotonic()
-    ask(server)
-    assert 0.2 <= time.monotonic() - began < 2
+TASK = Task("How much?", (Document("a.md", "It is four."),), (Specialist("clerk", "Adds."),))
+FOUND = says('{"findings": [{"statement": "It is four.", "source": "a#1"}]}')
+
+
+def test_the_crew_gets_over_passing_trouble_and_writes_it_down(serve: Serve) -> None:
+    server = serve(fails(503, retry_after="0.1"), drops(), FOUND)
+    record = run(
+        TASK,
+        "single_call",
+        EndpointModel("m", server.url),
+        recovery=Recovery(retries=3, first_wait_s=0.01),
+    )
+    assert record.status == "done"
+    assert [f["kind"] for f in failures(record)] == ["server", "connection"]
+    waits = [e.wait_s for e in record.events if isinstance(e, Recovered)]
+    assert waits[0] == 0.1
+    assert len(server.asked) == 3
 
 
 @pytest.mark.parametrize("entry", [fails(429, retry_after="3600"), fails(503, retry_after="31")])
-def test_a_retry_after_of_an_hour_fails_at_once(serve: Serve, entry: Entry) -> None:
+def test_a_retry_after_of_an_hour_is_not_waited_for(serve: Serve, entry: Entry) -> None:
     server = serve(entry)
-    began = time.monotonic()
-    with pytest.raises((RateLimited, ServerFailed)):
-        ask(server)
-    assert time.monotonic() - began < 2
+    record = run(TASK, "single_call", EndpointModel("m", server.url), recovery="retry")
+    assert record.status == "failed"
+    assert record.events[-1].t < 5
     assert len(server.asked) == 1
 
 
@@ -330,14 +330,14 @@ def test_a_rate_limit_says_how_long_it_lasts(
 ) -> None:
     server = serve(sends({}, status=429, headers={header: value}))
     with pytest.raises(RateLimited) as caught:
-        ask(server, max_retries=0)
+        ask(server)
     assert caught.value.retry_after == seconds
 
 
 def test_a_rate_limit_may_be_stated_as_a_date(serve: Serve) -> None:
     date = email.utils.formatdate(time.time() + 100, usegmt=True)
     with pytest.raises(RateLimited) as caught:
-        ask(serve(fails(429, retry_after=date)), max_retries=0)
+        ask(serve(fails(429, retry_after=date)))
     assert caught.value.retry_after == pytest.approx(100, abs=5)
 
 
@@ -534,7 +534,7 @@ def test_cancelling_one_call_leaves_the_others_alone(serve: Serve) -> None:
 
 def test_256_calls_are_in_flight_together(serve: Serve) -> None:
     server = serve(says("four", together=256))
-    model = EndpointModel("m", server.url, max_retries=0)
+    model = EndpointModel("m", server.url)
 
     async def main() -> list[Reply]:
         return await asyncio.gather(*(model.complete(ASK) for _ in range(256)))

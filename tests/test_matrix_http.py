@@ -106,7 +106,7 @@ def test_whatever_a_server_does_the_run_ends_in_time_and_declares_what_it_lacks(
         pattern = supervised(PATTERNS[name]) if seed % 2 else PATTERNS[name]
         async with gate:
             with ChatServer(script) as server:
-                model = EndpointModel("test", server.url, max_retries=0)
+                model = EndpointModel("test", server.url)
                 found = await run_async(
                     task, pattern, model, workers=(1, 3, 8)[seed % 3], recovery=recovery
                 )

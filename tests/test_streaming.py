@@ -30,7 +30,7 @@ from orchestrator_kit.errors import (
 )
 from orchestrator_kit.events import CallEnded, CallFailed, CallStarted, Heartbeat
 from orchestrator_kit.experiments import run
-from orchestrator_kit.models import endpoint, stream
+from orchestrator_kit.models import stream
 from orchestrator_kit.models.base import Format, Message, Pulse, Reply, Request, Usage
 from orchestrator_kit.models.endpoint import EndpointModel
 from orchestrator_kit.models.heart import Heart
@@ -71,7 +71,6 @@ NO_UTF8 = event(piece("four")).replace(b"ou", b"\xff\xfe")
 def no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-    monkeypatch.setattr(endpoint, "_FIRST_BACKOFF_S", 0.001)
 
 
 Serve = Callable[..., ChatServer]
@@ -224,7 +223,7 @@ def test_a_character_whose_halves_come_apart_is_put_together(serve: Serve) -> No
     ],
 )
 def test_a_server_may_stream_in_its_own_way_or_not_at_all(serve: Serve, entry: Entry) -> None:
-    assert ask(serve(entry), max_retries=0, timeout_s=3.0).text.startswith("four")
+    assert ask(serve(entry), timeout_s=3.0).text.startswith("four")
 
 
 def test_without_a_stated_usage_it_is_counted_as_ever(serve: Serve) -> None:
@@ -336,7 +335,7 @@ def test_a_server_that_complains_of_everything_is_still_served(serve: Serve) -> 
 def test_each_failure_has_its_type(serve: Serve, entry: Entry, kind: type[ModelError]) -> None:
     server = serve(entry)
     with pytest.raises(kind) as caught:
-        ask(server, max_retries=0, timeout_s=0.3 if kind is ModelTimeout else 5.0)
+        ask(server, timeout_s=0.3 if kind is ModelTimeout else 5.0)
     assert type(caught.value) is kind
     assert "\n" not in str(caught.value)
     assert len(server.asked) == 1
@@ -345,7 +344,7 @@ def test_each_failure_has_its_type(serve: Serve, entry: Entry, kind: type[ModelE
 def test_an_error_in_a_stream_is_quoted_without_the_key(serve: Serve) -> None:
     said = event({"error": {"message": f"bad\nkey {KEY}", "code": None}})
     with pytest.raises(ServerFailed, match=r"bad key \*\*\*$") as caught:
-        ask(serve(sends_parts(said)), api_key=KEY, max_retries=0)
+        ask(serve(sends_parts(said)), api_key=KEY)
     error: BaseException | None = caught.value
     while error is not None:
         assert KEY not in str(error)
@@ -355,17 +354,6 @@ def test_an_error_in_a_stream_is_quoted_without_the_key(serve: Serve) -> None:
 def test_a_key_in_the_pieces_of_a_reply_does_not_reach_it(serve: Serve) -> None:
     reply = ask(serve(streams("it is ", KEY[:5], KEY[5:])), api_key=KEY)
     assert reply.text == "it is ***"
-
-
-def test_what_broke_off_before_it_was_written_is_tried_again_and_later_it_is_not(
-    serve: Serve,
-) -> None:
-    early = serve(sends_parts(b": ping\n\n", ending="drop"), streams("four"))
-    assert ask(early).text == "four"
-    late = serve(streams("fo", ending="drop"), streams("four"))
-    with pytest.raises(ConnectionLost):
-        ask(late)
-    assert (len(early.asked), len(late.asked)) == (2, 1)
 
 
 # Signs of life

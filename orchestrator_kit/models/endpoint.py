@@ -13,7 +13,6 @@ import base64
 import contextlib
 import json
 import os
-import random
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from functools import cache
@@ -53,8 +52,6 @@ if TYPE_CHECKING:
 
 _DEFAULT_URL = "https://api.openai.com/v1"
 _PATH = "/chat/completions"
-_LONGEST_WAIT_S = 30.0  # a Retry-After beyond this is reported, not waited for
-_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 8.0
 _QUOTE = 120  # characters of a server's own words in an error
 
 
@@ -65,11 +62,8 @@ class EndpointModel:
     OPENAI_API_KEY; a server on this machine needs no key. `window` and
     `max_output_tokens` are in tokens. `parallel` says how many requests the
     server takes at once; it is for the caller to keep to. `timeout_s` is for
-    one attempt as a whole. Connection failures, time-outs, rate limits and 5xx
-    are tried again up to `max_retries` times, after the Retry-After the server
-    asks for; one of more than 30 s is raised at once. Other failures, empty
-    replies and those after the server began to write among them, are the
-    caller's to repeat, because they cost tokens.
+    one request as a whole. Nothing is tried again here: what is done about a
+    failure, and what that takes, is the crew's to decide and to write down.
     `price` defaults to the list price of `model`; None means unknown.
     `extra_body` is added to every request.
 
@@ -94,8 +88,7 @@ class EndpointModel:
         window: int = 128_000,
         max_output_tokens: int = 4096,
         parallel: int | None = None,
-        timeout_s: float = 60.0,
-        max_retries: int = 2,
+        timeout_s: float = 300.0,
         price: Price | EllipsisType | None = ...,
         extra_body: Mapping[str, Any] | None = None,
     ) -> None:
@@ -104,7 +97,6 @@ class EndpointModel:
         self.max_output_tokens = max_output_tokens
         self.parallel = parallel
         self._timeout_s = timeout_s
-        self._max_retries = max_retries
         self._price = price
         self._extra_body = dict(extra_body or {})
         self._count = tokenizer_of(model)
@@ -156,38 +148,23 @@ class EndpointModel:
         """Answer one request, or raise a `ModelError`."""
         unknown = self._unknown
         heart = Heart(request.pulse) if request.pulse else None
-        tries = 0
         while True:
             unknown |= self._unknown
             most = min(request.max_output_tokens, self.max_output_tokens)
             body = body_of(self.name, request, most, unknown) | self._extra_body
-            error: ModelError
-            wait_s: float | None = None
-            try:
-                status, headers, content = await self._post(body, heart)
-                if status < 300:
-                    reply = self._reply(body, request, content)
-                    # Only now is it known that leaving these out was what helped.
-                    self._unknown |= unknown
-                    return reply
-                wait_s = retry_after(headers)
-                error = self._failure(status, content, wait_s)
-                if status in NOT_UNDERSTOOD and not isinstance(error, ContextOverflow):
-                    part = not_understood(body, str(error), content)
-                    if part is not None:
-                        unknown |= {part}
-                        continue
-            except ModelError as raised:
-                error = raised
-            begun = heart is not None and heart.tokens > 0
-            if begun or tries == self._max_retries or not _may_retry(error, wait_s):
+            status, headers, content = await self._post(body, heart)
+            if status < 300:
+                reply = self._reply(body, request, content)
+                # Only now is it known that leaving these out was what helped.
+                self._unknown |= unknown
+                return reply
+            error = self._failure(status, content, retry_after(headers))
+            part = None
+            if status in NOT_UNDERSTOOD and not isinstance(error, ContextOverflow):
+                part = not_understood(body, str(error), content)
+            if part is None:
                 raise error
-            if wait_s is None:
-                wait_s = min(_FIRST_BACKOFF_S * 2**tries, _LONGEST_BACKOFF_S)
-                # Spread, so that many workers do not come back as one.
-                wait_s *= random.uniform(0.75, 1)  # noqa: S311
-            await asyncio.sleep(wait_s)
-            tries += 1
+            unknown |= {part}
 
     async def aclose(self) -> None:
         """Close the running loop's connections; the model may be used again."""
@@ -344,9 +321,3 @@ def _tls() -> Any:
     from httpx2 import create_ssl_context
 
     return create_ssl_context()
-
-
-def _may_retry(error: ModelError, wait_s: float | None) -> bool:
-    return (
-        error.retryable and not isinstance(error, EmptyReply) and (wait_s or 0) <= _LONGEST_WAIT_S
-    )

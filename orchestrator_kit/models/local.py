@@ -58,7 +58,6 @@ class LocalModel(EndpointModel):
         *,
         max_output_tokens: int = 320,
         timeout_s: float = 300.0,
-        max_retries: int = 1,
     ) -> None:
         self._weights = _find_weights()
         if parallel < 1 or not 0 < window <= _LONGEST_WINDOW:
@@ -76,7 +75,6 @@ class LocalModel(EndpointModel):
             max_output_tokens=min(max_output_tokens, window),
             parallel=parallel,
             timeout_s=timeout_s,
-            max_retries=max_retries,
             price=None,
         )
         self._running: list[Any] = []  # the server, if any; letting go of it stops it

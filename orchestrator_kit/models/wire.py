@@ -40,14 +40,17 @@ _TOO_LONG = re.compile(
 def failure(status: int, content: bytes, wait_s: float | None, message: str) -> ModelError:
     """The error that an answer of 3xx, 4xx or 5xx is, with this message."""
     said = content.decode("utf-8", "replace")
-    if status == 429:
-        return RateLimited(message, wait_s)
     too_long = _TOO_LONG.search(complaint(content)) or "context_length" in said
-    if status in (400, 413, 422) and too_long:
-        return ContextOverflow(message)
-    if status == 408:
-        return ModelTimeout(message)
-    return ServerFailed(message) if status >= 500 else RequestRejected(message)
+    kind: type[ModelError] = ServerFailed if status >= 500 else RequestRejected
+    if status == 429:
+        kind = RateLimited
+    elif status in (400, 413, 422) and too_long:
+        kind = ContextOverflow
+    elif status == 408:
+        kind = ModelTimeout
+    error = kind(message)
+    error.retry_after = wait_s
+    return error
 
 
 def is_loopback(host: str) -> bool:
