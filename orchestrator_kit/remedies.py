@@ -174,8 +174,9 @@ class Remedies:
         """A free worker, once the call is slow and there is one; None if it ends before."""
         while not call.done():
             slow = self._caller.slow_after(ask)
-            left = None if slow is None else began + slow - self._caller.now
-            if left is not None and left < 1e-6:  # what `now` cannot tell from nothing
+            # To the microsecond, as times are: virtual time would not pass in a smaller remainder.
+            left = None if slow is None else round(began + slow - self._caller.now, 6)
+            if left is not None and left <= 0:
                 if (other := self._staff.spare(avoid)) is not None:
                     return other
                 left = None

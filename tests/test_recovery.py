@@ -248,6 +248,25 @@ def test_a_slow_call_gets_a_second_one_and_the_loser_is_cancelled_and_counted() 
     assert steps(hedged) == {"hedge": 1}
 
 
+def test_a_hedge_is_due_though_a_remainder_is_left_too_small_for_time_to_pass_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: Counter[float] = Counter()
+    change = Staff.change
+
+    def counted(staff: Staff) -> asyncio.Future[None]:
+        looked[round(asyncio.get_running_loop().time(), 6)] += 1
+        assert max(looked.values()) < 100, "looks again and again while no time passes"
+        return change(staff)
+
+    monkeypatch.setattr(Staff, "change", counted)
+    assert 2.7 + 1.5 * 2.7 - 6.75 > 0
+    model = faulty(never, lambda p: 30.0 if p.subtask == "s7" and p.attempt == 1 else 2.7)
+    record = run(TASK, each_section, model, workers=4, recovery=Recovery(retries=0, hedge=0.3))
+    assert [e.t for e in started(record) if e.step == "hedge"] == [6.75]
+    assert looked
+
+
 def test_no_hedge_while_every_worker_has_work() -> None:
     model = faulty(never, lambda p: 30.0 if p.subtask == "s0" else 3.0)
     record = run(TASK, each_section, model, workers=2, recovery="hedge")
