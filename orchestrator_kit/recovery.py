@@ -26,9 +26,10 @@ class Recovery:
     `longest_wait_s`, or after what the server asks for if that is no longer. `reassign` counts
     other workers that may try, `split` how many times the reading may be halved. `hedge` is a
     quantile: a call that takes half as long again as that share of its kind did gets a second one
-    beside it. A call is taken for lost after `deadline_s`, or after `silence_s` without a sign of
-    life: from its beginning where its model `beats`, else from when it was first heard to write.
-    `standby` lets a second orchestrator take over from a killed one.
+    beside it, and a third where that is slow as well. A call is taken for lost after `deadline_s`,
+    or after `silence_s` without a sign of life: from its beginning where its model `beats`, else
+    from when it was first heard to write. `standby` lets a second orchestrator take over from a
+    killed one.
     """
 
     retries: int = 2

@@ -248,6 +248,22 @@ def test_a_slow_call_gets_a_second_one_and_the_loser_is_cancelled_and_counted() 
     assert steps(hedged) == {"hedge": 1}
 
 
+def test_a_second_call_that_is_slow_as_well_gets_a_third_but_no_fourth() -> None:
+    def seconds(p: Purpose) -> float:
+        return 30.0 if p.subtask == "s3" and p.attempt < 3 else 3.0
+
+    record = run(TASK, each_section, faulty(never, seconds), workers=8, recovery="hedge")
+    assert measure(record).latency_s == 4.5 + 4.5 + 3.0
+    assert [e.kind for e in record.events if isinstance(e, CallFailed)] == ["cancelled"] * 2
+    assert len(record.answer.statements) == 8
+
+    model = faulty(never, lambda p: 30.0 if p.subtask == "s3" else 3.0)
+    hopeless = run(TASK, each_section, model, workers=8, recovery=Recovery(retries=0, hedge=0.5))
+    workers = [c.worker for c in calls(hopeless) if c.subtask == "s3"]
+    assert len(workers) == len(set(workers)) == 3
+    assert measure(hopeless).latency_s == 30.0
+
+
 def test_a_hedge_is_due_though_a_remainder_is_left_too_small_for_time_to_pass_in(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
