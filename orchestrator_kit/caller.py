@@ -96,6 +96,7 @@ class Caller:
         self._patience: dict[str, Patience] = defaultdict(lambda: Patience(recovery.hedge or 0.5))
         self._written = 0  # output tokens of the calls that ended, and their seconds
         self._writing_s = 0.0
+        self._longest: dict[str, int] = {}  # output tokens of the longest reply of each kind
 
     @property
     def now(self) -> float:
@@ -144,12 +145,15 @@ class Caller:
             took = self.now - state.since
             self._written += usage.output_tokens
             self._writing_s += took
+            longest = self._longest.get(ask.format.name, 0)
+            self._longest[ask.format.name] = max(longest, usage.output_tokens)
             self._take_note_of(ask, left_out)
             return value
         except (RunError, asyncio.CancelledError) as e:
             paid: tuple[Usage | None, float | None] = None, None
             if usage is None:  # otherwise the reply came, and stands in the record
-                paid = usage, cost = self._paid(e, model, request, state)
+                most = self._longest.get(ask.format.name, request.max_output_tokens)
+                paid = usage, cost = self._paid(e, model, request, state, most)
             self._fail(state, e, *paid)
             raise
         finally:
@@ -231,19 +235,21 @@ class Caller:
         model: Model,
         request: Request,
         state: InFlight,
+        most: int,
     ) -> tuple[Usage | None, float | None]:
         """What a call took that brought no reply.
 
         Nobody states it where the call was cut under way, or broke off after it had been heard to
         write. It is then taken to have written what it was last heard to have written, or what
-        calls of this run write in such a time.
+        calls of this run write in such a time, but not more than `most`: it was cut because it was
+        slow, and hardly wrote at their speed.
         """
         if isinstance(error, ModelError) and not state.cut and (error.usage or not state.tokens):
             return error.usage, error.cost_usd
         written = state.tokens
         if not written and self._writing_s:
             rate = self._written / self._writing_s
-            written = int(rate * (self.now - state.since))
+            written = min(most, int(rate * (self.now - state.since)))
         written = min(written, request.max_output_tokens)
         usage = Usage(_size(request, model), written, estimated=True)
         return usage, model.price(usage)

@@ -283,6 +283,16 @@ def test_a_hedge_is_due_though_a_remainder_is_left_too_small_for_time_to_pass_in
     assert looked
 
 
+def test_a_cancelled_call_counts_no_more_output_than_the_longest_reply_of_its_kind() -> None:
+    model = faulty(never, lambda p: 30.0 if p.subtask == "s3" and p.attempt == 1 else 3.0)
+    record = run(TASK, each_section, model, workers=8, recovery="hedge")
+    (loser,) = [e for e in record.events if isinstance(e, CallFailed)]
+    longest = max(e.usage.output_tokens for e in record.events if isinstance(e, CallEnded))
+    assert loser.t == 7.5  # in which time the others would have written more than twice that
+    assert loser.usage
+    assert loser.usage.output_tokens == longest
+
+
 def test_no_hedge_while_every_worker_has_work() -> None:
     model = faulty(never, lambda p: 30.0 if p.subtask == "s0" else 3.0)
     record = run(TASK, each_section, model, workers=2, recovery="hedge")
