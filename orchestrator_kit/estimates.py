@@ -6,7 +6,7 @@ output limit, tokenizer and prices. Nothing is sent anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator_kit import tables
@@ -47,6 +47,46 @@ class Estimate:
             f"{self.at_most_tokens:,} tokens, {tables.money(self.at_most_usd)}. "
             "From a rehearsal on the simulated reader: real replies differ"
         )
+
+
+def table(found: Sequence[Estimate]) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of estimates, a pattern each, and their sum where there are several."""
+    columns = ["pattern", "calls", "input", "output", "cost", "at most", "cost at most", "latency"]
+    rows = [
+        [
+            e.pattern,
+            str(e.calls),
+            f"{e.input_tokens:,}",
+            f"{e.output_tokens:,}",
+            tables.money(e.cost_usd),
+            f"{e.at_most_tokens:,}",
+            tables.money(e.at_most_usd),
+            tables.NONE if e.seconds is None else tables.seconds(e.seconds),
+        ]
+        for e in found
+    ]
+    if len(found) > 1:
+        rows.append(
+            [
+                "all",
+                str(sum(e.calls for e in found)),
+                f"{sum(e.input_tokens for e in found):,}",
+                f"{sum(e.output_tokens for e in found):,}",
+                tables.money(_sum(e.cost_usd for e in found)),
+                f"{sum(e.at_most_tokens for e in found):,}",
+                tables.money(_sum(e.at_most_usd for e in found)),
+                tables.NONE
+                if found[0].seconds is None
+                else tables.seconds(sum(e.seconds or 0.0 for e in found)),
+            ]
+        )
+    return columns, rows
+
+
+def _sum(prices: Iterable[float | None]) -> float | None:
+    """Dollars in all; None where any is not known."""
+    known = list(prices)
+    return None if None in known else sum(p for p in known if p is not None)
 
 
 class Rehearsal(SimulatedModel):

@@ -229,13 +229,22 @@ def test_what_a_model_or_a_server_says_is_no_command_to_the_terminal(
 # ---- estimate and diff ----
 
 
-@pytest.mark.parametrize("pattern", PATTERNS)
-def test_an_estimate_is_made_before_anything_is_spent(okit: Okit, pattern: str) -> None:
-    done = okit("estimate", "ferry", "--pattern", pattern, "--workers", 2)
+def test_an_estimate_of_all_patterns_is_made_before_anything_is_spent_and_needs_no_key(
+    okit: Okit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    remote = ["--model", "endpoint:gpt-4o-mini", "--base-url", "https://model.invalid/v1"]
+    done = okit("estimate", "ferry", "--workers", 2, *remote)
     assert (done.code, done.err) == (0, "")
-    assert pattern in done.out
-    assert "tokens" in done.out
+    rows = {line.split()[0]: line.split() for line in done.out.splitlines()[2:-1]}
+    assert list(rows) == [*PATTERNS, "all"]
+    for column in (1, 2, 3):
+        numbers = [int(rows[name][column].replace(",", "")) for name in rows]
+        assert numbers[-1] == sum(numbers[:-1]) > 0
+    assert all("$" in rows[name][4] for name in rows)
     assert sorted(p.name for p in Path().iterdir()) == ["ferry"]
+    one = okit("estimate", "ferry", "--patterns", "pipeline", "--workers", 2, *remote)
+    assert one.out.splitlines()[2].split() == rows["pipeline"]
 
 
 def test_two_equal_records_are_the_same_and_others_part_at_an_event(okit: Okit) -> None:
@@ -313,7 +322,7 @@ def test_two_equal_records_are_the_same_and_others_part_at_an_event(okit: Okit) 
         (["run", "ferry", "--faults", "crash:role="], "'role=' in the fault 'crash:role=' has no"),
         (["run", "ferry", "--faults", "timeout:seconds=inf"], "seconds is inf"),
         (["estimate"], "name a scenario or a task folder"),
-        (["estimate", "ferry", "--pattern", "swarm"], "no pattern called 'swarm'"),
+        (["estimate", "ferry", "--patterns", "swarm"], "no pattern called 'swarm'"),
         (["estimate", "ferry", "--workers", "0"], "workers is 0; 1 to 10,000 can be had"),
         (["estimate", "ferry", "--model", "gpt"], "no model called 'gpt'"),
         (["diff", "a", "b"], "a: cannot be read"),

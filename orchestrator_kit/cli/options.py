@@ -17,11 +17,13 @@ from orchestrator_kit.models.base import Model
 from orchestrator_kit.models.faults import Fault, Faults
 from orchestrator_kit.models.reel import Reel
 from orchestrator_kit.models.tape import Tape, simulated_of
+from orchestrator_kit.patterns import pattern_named
 from orchestrator_kit.tasks import Task
 
 TaskName = Annotated[str | None, typer.Argument(help="A scenario, or a folder with task.toml.")]
 Prompt = Annotated[str | None, typer.Option(help="What to ask, instead of a task.")]
 Documents = Annotated[list[str] | None, typer.Option(help=".md, .txt or .pdf files.")]
+Patterns = Annotated[list[str] | None, typer.Option(help="Some of the patterns only.")]
 Workers = Annotated[int, typer.Option(help="Worker calls in flight at most.")]
 ModelName = Annotated[
     str | None,
@@ -74,6 +76,14 @@ def task_of(
     )
 
 
+def pattern_names(words: Sequence[str] | None) -> list[str]:
+    """The patterns that were named, in several words or with commas; UnknownName for no pattern."""
+    names = [name for word in words or [] for name in word.split(",") if name]
+    for name in names:
+        pattern_named(name)
+    return names
+
+
 @dataclass(frozen=True)
 class Engine:
     """The models of a command: the run's, and those that specialists name as their own."""
@@ -89,19 +99,22 @@ def engine_of(
     *,
     base_url: str | None,
     seed: int,
-    tape: Path | None,
-    faults: Sequence[str],
+    tape: Path | None = None,
+    faults: Sequence[str] = (),
+    asked: bool = True,
 ) -> Iterator[Engine]:
     """The models, on a tape and with faults where they are wanted; the tape is put to rest after.
 
     Without a model's name, a tape that has something on it is played back. Simulated models cost
-    nothing and can be made again, so those go on being recorded.
+    nothing and can be made again, so those go on being recorded. Models that will not be `asked`
+    need no key.
     """
     plan = [Fault.parse(text) for text in faults]
     own = sorted({s.model for s in task.specialists if s.model})
 
     def live(name: str | None) -> Model:
-        return model_named("simulated" if name is None else name, seed=seed, base_url=base_url)
+        known = "simulated" if name is None else name
+        return model_named(known, seed=seed, base_url=base_url, asked=asked)
 
     def faulty(made: Model) -> Model:
         return Faults(made, plan, seed) if plan else made

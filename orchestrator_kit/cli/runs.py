@@ -41,7 +41,7 @@ def compare(
     task: o.TaskName = None,
     prompt: o.Prompt = None,
     documents: o.Documents = None,
-    patterns: Annotated[list[str] | None, typer.Option(help="Some of the patterns only.")] = None,
+    patterns: o.Patterns = None,
     workers: o.Workers = experiments.WORKERS,
     model: o.ModelName = None,
     base_url: o.BaseUrl = None,
@@ -67,9 +67,7 @@ def compare(
         usd=budget_usd,
         seconds=budget_seconds,
     )
-    names = [n for word in patterns or [] for n in word.split(",") if n]
-    for name in names:
-        pattern_named(name)
+    names = o.pattern_names(patterns)
     policy = policy_named(recovery)
     figure = figure or Path("out") / f"compare-{_slug(task or chosen.title)}.svg"
     if figure.suffix not in (".svg", ".png", ".pdf"):
@@ -215,17 +213,23 @@ def estimate(
     task: o.TaskName = None,
     prompt: o.Prompt = None,
     documents: o.Documents = None,
-    pattern: Annotated[str, typer.Option(help="Which pattern.")] = "orchestrator_worker",
+    patterns: o.Patterns = None,
     workers: o.Workers = experiments.WORKERS,
     model: o.ModelName = None,
     base_url: o.BaseUrl = None,
     seed: o.Seed = 0,
 ) -> None:
-    """Say what a run would take, before anything is spent."""
+    """Say what runs of the patterns would take, before anything is spent; it needs no key."""
     chosen = o.task_of(task, prompt, documents or [], tokens=None, usd=None, seconds=None)
-    with o.engine_of(chosen, model, base_url=base_url, seed=seed, tape=None, faults=[]) as engine:
-        found = estimates.estimate(chosen, pattern, workers, engine.model, models=engine.models)
-    show(found)
+    names = o.pattern_names(patterns) or list(PATTERNS)
+    with o.engine_of(chosen, model, base_url=base_url, seed=seed, asked=False) as engine:
+        found = [
+            estimates.estimate(chosen, name, workers, engine.model, models=engine.models)
+            for name in names
+        ]
+    title = f"{chosen.title or chosen.prompt} - {engine.model.name}, {tables.workers(workers)}"
+    print_table(title, *estimates.table(found))
+    show("From a rehearsal on the simulated reader: real replies differ.")
 
 
 def diff(

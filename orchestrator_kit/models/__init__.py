@@ -9,11 +9,14 @@ from orchestrator_kit.models.simulated import SimulatedModel
 __all__ = ["Model", "SimulatedModel", "model_named"]
 
 
-def model_named(name: str, *, seed: int = 0, base_url: str | None = None) -> Model:
+def model_named(
+    name: str, *, seed: int = 0, base_url: str | None = None, asked: bool = True
+) -> Model:
     """The model that a short name stands for.
 
     "simulated" or "simulated:PROFILE" (with `seed`), "local", or "endpoint:NAME" for any
     OpenAI-compatible server (with `base_url`, or OPENAI_BASE_URL). UnknownName for anything else.
+    One that will not be `asked` anything needs no key.
     """
     kind, _, rest = name.partition(":")
     if kind == "simulated":
@@ -27,7 +30,7 @@ def model_named(name: str, *, seed: int = 0, base_url: str | None = None) -> Mod
             raise UsageError("which model? write endpoint:NAME, for instance endpoint:gpt-4o-mini")
         from orchestrator_kit.models.endpoint import EndpointModel
 
-        return EndpointModel(rest, base_url=base_url)
+        return EndpointModel(rest, base_url, None if asked else "not needed")
     raise UnknownName.among(
         "model", name, ["simulated", "simulated:large", "local", "endpoint:NAME"]
     )
