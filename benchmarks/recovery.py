@@ -458,8 +458,8 @@ def replay(options: argparse.Namespace) -> int:
         recording = fresh(whole_run, n, path, record=True)
         size = path.stat().st_size
         asked = [fresh(opened_and_asked, path) for _ in range(3)]
-        again = median(fresh(whole_run, n, path) for _ in range(3))
-    model = median(fresh(whole_run, n, None) for _ in range(3))
+        again = fresh(whole_run, n, path)
+    model = fresh(whole_run, n, None)
     opening, asking = (median(column) for column in zip(*asked, strict=True))
     whole = median(map(sum, asked))
     table(
