@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from hashlib import blake2b
 from typing import Any, get_args, get_type_hints
+from unicodedata import normalize
 
 from orchestrator_kit.errors import (
     ConnectionLost,
@@ -60,7 +61,8 @@ class Fault:
     A call is struck if it is of this `role`, `agent`, `worker` and `subtask` (those that are
     given), is one of the `nth` such calls of the run, counted from 1 (none given: any), is among
     the `first` attempts at its piece of work, and with probability `p`. As text:
-    "crash:role=worker,p=0.25", "kill:role=orchestrator,nth=2+3".
+    "crash:role=worker,p=0.25", "kill:role=orchestrator,nth=2+3"; a comma or a backslash within a
+    name has a backslash before it: "crash:agent=Smith\\, Jones".
     """
 
     kind: str
@@ -81,11 +83,15 @@ class Fault:
             raise UnknownName.among("fault", self.kind, KINDS)
         if not 0 <= self.p <= 1:
             raise UsageError(f"p is {self.p} in {self}; a probability is between 0 and 1")
-        for name in ("factor", "seconds", "retry_after"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise UsageError(f"{name} is {getattr(self, name)}; it cannot be negative")
-        if any(n < 1 for n in (*self.nth, 1 if self.first is None else self.first)):
-            raise UsageError(f"calls are counted from 1: {self}")
+        for name, least in (("factor", 1), ("seconds", 0), ("retry_after", 0)):
+            if not least <= getattr(self, name) < float("inf"):
+                raise UsageError(f"{name} is {getattr(self, name)}; it is a number from {least} on")
+        for name in ("role", "agent", "subtask"):
+            text = getattr(self, name)
+            if text is not None and (not text or text != text.strip()):
+                raise UsageError(f"{name} is {text!r}; it is a name without spaces around it")
+        if any(n is not None and n < 1 for n in (*self.nth, self.first, self.worker)):
+            raise UsageError(f"calls and workers are counted from 1: {self}")
 
     def __str__(self) -> str:
         told = []
@@ -93,6 +99,7 @@ class Fault:
             value = getattr(self, f.name)
             if value != f.default:
                 text = "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
+                text = re.sub(r"[\\,]", r"\\\g<0>", text)
                 told.append(f"{f.name}={text}")
         return ":".join(filter(None, (self.kind, ",".join(told))))
 
@@ -102,15 +109,22 @@ class Fault:
         kind, _, rest = text.partition(":")
         hints = get_type_hints(cls)
         given: dict[str, Any] = {}
-        for part in filter(None, rest.split(",")):
-            name, _, value = part.partition("=")
+        for part in filter(str.strip, _PART.findall(rest)):
+            name, equals, value = part.partition("=")
             name = name.strip()
+            if not equals:
+                raise UsageError(
+                    f"{name!r} in the fault {text!r} is no condition such as p=0.5; "
+                    "a comma within a name is written \\,"
+                )
             if name not in hints or name == "kind":
                 raise UnknownName.among("condition of a fault", name, hints.keys() - {"kind"})
             if not value.strip():  # as a name it would be nobody's, and the fault never strike
                 raise UsageError(f"{part.strip()!r} in the fault {text!r} has no value")
+            if name in given:
+                raise UsageError(f"{name} stands twice in the fault {text!r}")
             try:
-                given[name] = _value(hints[name], value.strip())
+                given[name] = _value(hints[name], _ESCAPE.sub(r"\1", value.strip()))
             except ValueError:
                 raise UsageError(f"{part.strip()!r} in the fault {text!r} is no number") from None
         return cls(kind.strip(), **given)
@@ -122,6 +136,10 @@ class Fault:
             if wanted is not None and wanted != getattr(purpose, name):
                 return False
         return self.first is None or purpose.attempt <= self.first
+
+
+_PART = re.compile(r"(?:\\.|[^,])+", re.DOTALL)  # up to a comma that has no backslash before it
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
 def _value(hint: Any, text: str) -> object:
@@ -219,7 +237,8 @@ class Faults:
 
     def _strikes(self, request: Request, purpose: Purpose) -> Fault | None:
         """The first fault of the plan that strikes this call."""
-        key = (purpose.role, purpose.agent, purpose.subtask, request.messages[-1].content)
+        # All of what is asked: halves of one work have their last message in common, votes all.
+        key = (purpose.role, purpose.agent, purpose.subtask, request.sample, request.messages)
         self._asked[key] += 1
         struck = None
         for n, fault in enumerate(self.plan):
@@ -238,34 +257,35 @@ class Faults:
 
     async def _slowly(self, request: Request, factor: float) -> Reply:
         """The reply, after so many times the time it takes, with its signs of life."""
-        loop = asyncio.get_running_loop()
+        loop, pulse = asyncio.get_running_loop(), request.pulse
+        if pulse:
+            slower = Pulse(pulse.every_s, lambda tokens: pulse.beat(int(tokens / factor)))
+            request = replace(request, pulse=slower)
         began = loop.time()
-        reply = await self.model.complete(replace(request, pulse=None))
-        rest = (loop.time() - began) * (factor - 1)
-        if request.pulse:
-            rest = await _beating(request.pulse, rest, reply.usage.output_tokens)
-        await asyncio.sleep(max(0.0, rest))
+        reply = await self.model.complete(request)
+        took = loop.time() - began
+        rest = took * (factor - 1)
+        if pulse and rest:
+            rest = await _beating(pulse, rest, took * factor, reply.usage.output_tokens)
+        await asyncio.sleep(rest)
         return reply
 
     def _spoiled(self, reply: Reply, request: Request, kind: str) -> Reply:
-        """What a fault makes of a reply; it is paid for all the same."""
+        """What a fault makes of a reply, at the price of that reply: it was paid for."""
         if kind in ("empty", "refusal"):
             error: ModelError = EmptyReply("injected: nothing in it")
-            usage = replace(reply.usage, output_tokens=0)
             if kind == "refusal":
-                error, usage = Refused("injected: I would rather not"), reply.usage
-            error.usage = usage
-            error.cost_usd = self.price(usage)
+                error = Refused("injected: I would rather not")
+            error.usage, error.cost_usd = reply.usage, reply.cost_usd
             raise error
-        text, finish = reply.text, reply.finish
+        text = reply.text
         if kind == "truncated":
-            text, finish = text[: len(text) // 2], "length"
-        elif kind == "malformed":
-            text = text.replace('":', '" =', 1) if '":' in text else f"Well: {text[::-1]}"
+            return replace(reply, text=text[: len(text) // 2], finish="length")
+        if kind == "malformed":  # no object ends any more, whatever stands in its texts
+            text = text.replace("}", ")") if "}" in text else f"Well: {text[::-1]}"
         else:
             text = _contradicting(text, request, self._chance)
-        usage = replace(reply.usage, output_tokens=self.count_tokens(text))
-        return Reply(text, usage, self.price(usage), finish)
+        return replace(reply, text=text)
 
 
 def _body(purpose: Purpose) -> tuple[str, object]:
@@ -284,13 +304,14 @@ def _who(purpose: Purpose) -> str:
     return " ".join(map(str, _body(purpose)))
 
 
-async def _beating(pulse: Pulse, seconds: float, tokens: int) -> float:
-    """Wait, with signs of life; what is left of the seconds at the end."""
-    left = seconds
-    while left > pulse.every_s:
+async def _beating(pulse: Pulse, left: float, whole: float, tokens: int) -> float:
+    """Wait for the seconds left of the whole, with signs of life; what remains at the end."""
+    while left > 0:
+        pulse.beat(int(tokens * (1 - left / whole)))
+        if left <= pulse.every_s:
+            break
         await asyncio.sleep(pulse.every_s)
         left -= pulse.every_s
-        pulse.beat(int(tokens * (1 - left / seconds)))
     return left
 
 
@@ -306,8 +327,8 @@ def _contradicting(text: str, request: Request, chance: Callable[..., float]) ->
     A reply without a list of statements (a plan, a verdict) stays as it is.
     """
     try:
-        found = json.loads(text)
-    except ValueError:
+        found = json.loads(text[text.find("{") : text.rfind("}") + 1])
+    except (ValueError, RecursionError):
         return text
     for rows in found.values() if isinstance(found, dict) else ():
         if not (isinstance(rows, list) and rows and all(isinstance(r, dict) for r in rows)):
@@ -318,17 +339,17 @@ def _contradicting(text: str, request: Request, chance: Callable[..., float]) ->
         drawn = [n for n, r in enumerate(rows) if chance(n, r["statement"]) < 0.5]
         for n in drawn or [0]:
             rows[n]["statement"] = _contradicted(rows[n]["statement"], material)
-        return json.dumps(found, ensure_ascii=False)
+        return json.dumps(found, ensure_ascii=False).encode("utf-8", "replace").decode()
     return text
 
 
 def _contradicted(statement: str, material: str) -> str:
     """The statement with a figure that stands nowhere in the material, or with a "not"."""
     figures: Sequence[re.Match[str]] = list(_FIGURE.finditer(statement))
+    known = {*_FIGURE.findall(normalize("NFKC", material)), *(f[0] for f in figures)}
     for figure in reversed(figures):
         for more in range(1, 10):
-            other = _other(figure[0], more)
-            if not re.search(rf"(?<![\d.,]){re.escape(other)}(?!\d)", material):
+            if (other := _other(figure[0], more)) not in known:
                 return statement[: figure.start()] + other + statement[figure.end() :]
     turned, times = _NOT.subn(r"\1 not", statement, count=1)
     return turned if times else f"It is not true that {statement[:1].lower()}{statement[1:]}"
