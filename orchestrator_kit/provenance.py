@@ -5,17 +5,17 @@ A reading of a run's events; follows the causes that each call names. Knows no m
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
 from orchestrator_kit.answer import Answer, Statement
-from orchestrator_kit.errors import UsageError
+from orchestrator_kit.errors import RunError, UsageError
 from orchestrator_kit.events import (
     CallEnded,
+    CallFailed,
     CallStarted,
     ConflictFound,
     Event,
@@ -24,6 +24,7 @@ from orchestrator_kit.events import (
     Reviewed,
 )
 from orchestrator_kit.plan import Subtask
+from orchestrator_kit.roles.replies import one_line, read_object
 from orchestrator_kit.text import normalise, sentences, terms
 
 NEAR = 0.5  # share of words in common from which two sentences may be one reworded
@@ -31,7 +32,10 @@ NEAR = 0.5  # share of words in common from which two sentences may be one rewor
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One call in whose reply the statement stands, as it stands there; times in seconds."""
+    """One call in whose reply the statement stands, as it stands there; times in seconds.
+
+    `request` is what was sent: its messages, and under `uses` the calls that it builds on.
+    """
 
     call: int
     role: str
@@ -42,6 +46,7 @@ class Link:
     ended: float
     tokens: int
     said: Statement
+    request: CallStarted = field(repr=False)
 
     def __str__(self) -> str:
         slot = "" if self.worker is None else f", worker {self.worker}"
@@ -56,9 +61,10 @@ class Link:
 class Explanation:
     """All that is behind one statement of an answer.
 
-    `links` lead from the last call that said it to the first; `reworded`: not in these words;
+    `links` lead from the last call that said it to the first; `reworded`: not all in these words;
     `invented`: no call was found that said it. `passage` is (section, sentence) of what the first
-    one read. `also` are other calls that said it by themselves.
+    one read, None where it was given none of the sections that it names. `also` are other calls
+    that said it by themselves.
     """
 
     statement: Statement
@@ -93,6 +99,8 @@ class Explanation:
             lines.append(f"{indent}by the plan of call {self.plan_call}")
         if self.passage:
             lines.append(f"{indent}read in {self.passage[0]}: {self.passage[1]}")
+        elif self.links:
+            lines.append(f"{indent}read nowhere: it names no section that was put before it")
         lines += [
             f"{indent}reviewed in call {r.call}, round {r.round}: {r.verdict}; {r.reason}"
             for r in self.reviews
@@ -104,7 +112,7 @@ class Explanation:
         ]
         if self.also:
             lines.append(f"{indent}said too by calls {', '.join(map(str, self.also))}")
-        return "\n".join(lines)
+        return "\n".join("".join(c if c.isprintable() else " " for c in s) for s in lines)
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"
@@ -117,27 +125,33 @@ def explain(events: Sequence[Event], answer: Answer, text: str) -> Explanation:
     """
     statement = _nearest(answer, text)
     started = {e.call: e for e in events if isinstance(e, CallStarted)}
-    said: dict[int, Statement] = {}
-    ended = {e.call: e for e in events if isinstance(e, CallEnded)}
+    failed = {e.call for e in events if isinstance(e, CallFailed)}
+    ended = {
+        e.call: e
+        for e in events
+        if isinstance(e, CallEnded) and e.call in started and e.call not in failed
+    }
     found = {call: list(_statements(e.text)) for call, e in ended.items()}
+    said: dict[int, Statement] = {}
     for call, statements in found.items():
-        if same := next((s for s in statements if _is(s, statement)), None):
-            said[call] = same
-    reworded = not said
-    if reworded:
-        said = _alike(found, statement)
-    chain = _chain(started, said)
+        if same := [s for s in statements if _is(s, statement)]:
+            said[call] = next((s for s in same if _shares(s, statement)), same[0])
+    # The same words may stand in several sections: those who cite the same one come first.
+    said = {call: s for call, s in said.items() if _shares(s, statement)} or said
+    chain = _chain(started, said, _alike(found, statement))
     links = tuple(
         Link(
             *(c, started[c].role, started[c].agent, started[c].worker, started[c].subtask),
-            *(started[c].t, ended[c].t, ended[c].usage.total, said[c]),
+            *(started[c].t, ended[c].t, ended[c].usage.total, its, started[c]),
         )
-        for c in chain
+        for c, its in chain.items()
     )
+    reworded = any(not _is(its, statement) for its in chain.values())
     conflicts = tuple(
         e
         for e in events
-        if isinstance(e, ConflictFound) and (_is(e.first, statement) or _is(e.second, statement))
+        if isinstance(e, ConflictFound)
+        and any(_is(s, its) for s in (e.first, e.second) for its in (statement, *chain.values()))
     )
     if not links:
         return Explanation(statement, conflicts=conflicts)
@@ -149,7 +163,7 @@ def explain(events: Sequence[Event], answer: Answer, text: str) -> Explanation:
     also = tuple(
         c for c in said if c not in chain and not any(u in said for u in _causes(started, c))
     )
-    passage = _passage(started[first.call], first.said)
+    passage = _passage(first.request, first.said)
     return Explanation(
         statement, links, reworded, passage, subtask, plan_call, reviews, conflicts, also
     )
@@ -158,9 +172,9 @@ def explain(events: Sequence[Event], answer: Answer, text: str) -> Explanation:
 def _nearest(answer: Answer, text: str) -> Statement:
     wanted = normalise(text)
     known = answer.statements
-    for statement in known:
-        if wanted and wanted in normalise(str(statement)):
-            return statement
+    same = [s for s in known if normalise(s.text) == wanted]
+    if same := same or [s for s in known if wanted and wanted in normalise(str(s))]:
+        return same[0]
     best = max(known, key=lambda s: _share(text, s.text), default=None)
     if best is None:
         raise UsageError("the answer has no statements that could be explained")
@@ -180,38 +194,54 @@ def _is(one: Statement, other: Statement) -> bool:
     return normalise(one.text) == normalise(other.text)
 
 
+def _shares(one: Statement, other: Statement) -> bool:
+    """Whether two statements rest on a section in common."""
+    return not set(one.sources).isdisjoint(other.sources)
+
+
 def _statements(reply: str) -> Iterator[Statement]:
     """The statements in a reply of any role; nothing where it is no JSON."""
     try:
-        body = json.loads(reply[reply.find("{") : reply.rfind("}") + 1])
-    except (ValueError, RecursionError):
+        body = read_object(reply)
+    except RunError:
         return
-    for rows in body.values() if isinstance(body, dict) else ():
+    for rows in body.values():
         for row in rows if isinstance(rows, list) else ():
             if isinstance(row, dict) and isinstance(row.get("statement"), str):
                 sources: Any = row.get("sources", [row.get("source")])
                 named = sources if isinstance(sources, list) else []
-                yield Statement(row["statement"], tuple(s for s in named if isinstance(s, str)))
+                sources = tuple(s for s in named if isinstance(s, str))
+                yield Statement(one_line(row["statement"]), sources)
 
 
 def _alike(found: dict[int, list[Statement]], statement: Statement) -> dict[int, Statement]:
     """In each reply the statement that this one may be a rewording of, where there is one."""
     alike = {}
     for call, statements in found.items():
-        near = [s for s in statements if set(s.sources) & set(statement.sources)] or statements
+        near = [s for s in statements if _shares(s, statement)] or statements
         best = max(near, key=lambda s: _share(statement.text, s.text), default=None)
         if best is not None and _share(statement.text, best.text) >= NEAR:
             alike[call] = best
     return alike
 
 
-def _chain(started: dict[int, CallStarted], said: dict[int, Statement]) -> list[int]:
-    """From the last call that said it, cause by cause, to one of whose causes none did."""
-    chain: list[int] = []
-    at = max(said, default=None)
+def _chain(
+    started: dict[int, CallStarted], said: dict[int, Statement], alike: dict[int, Statement]
+) -> dict[int, Statement]:
+    """From the last call that said it, cause by cause, to the first; what each of them said.
+
+    Who read no section that it names, and has it word for word from nobody, has put in other
+    words what one of its causes said.
+    """
+    chain: dict[int, Statement] = {}
+    whose = said or alike
+    at = max(whose, default=None)
     while at is not None:
-        chain.append(at)
-        at = max((c for c in _causes(started, at) if c in said), default=None)
+        chain[at] = whose[at]
+        causes = _causes(started, at) - chain.keys()
+        read = _passage(started[at], chain[at]) is not None
+        whose = said if read or causes & said.keys() else alike
+        at = max((c for c in causes if c in whose), default=None)
     return chain
 
 
