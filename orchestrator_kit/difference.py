@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from html import escape
@@ -89,12 +90,13 @@ _BY_CHANCE = ("call", "uses", "worker")  # numbers that depend on who came first
 def _calls(events: Iterable[Event]) -> dict[tuple[Any, ...], tuple[Event, ...]]:
     """The events of each call, by what it is for and its number among those."""
     keys: dict[int, tuple[Any, ...]] = {}
+    known: Counter[tuple[Any, ...]] = Counter()
     found: dict[tuple[Any, ...], tuple[Event, ...]] = {}
     for event in events:
         if isinstance(event, CallStarted):
             purpose = (event.role, event.agent, event.subtask, event.step, event.attempt)
-            number = sum(key[:-1] == purpose for key in found)
-            keys[event.call] = (*purpose, number)
+            keys[event.call] = (*purpose, known[purpose])
+            known[purpose] += 1
             found[keys[event.call]] = (event,)
         elif isinstance(event, CallEnded | CallFailed) and event.call in keys:
             found[keys[event.call]] += (event,)
@@ -125,7 +127,7 @@ def _apart(x: str, y: str) -> tuple[str, str]:
     begin = max(0, at - _SHOWN // 2)
     return tuple(
         ("…" if begin else "")
-        + " ".join(text[begin : begin + _SHOWN].split())
+        + " ".join("".join(c if c.isprintable() else " " for c in text[begin:][:_SHOWN]).split())
         + ("…" if len(text) > begin + _SHOWN else "")
         for text in (x, y)
     )  # type: ignore[return-value]
