@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator_kit import tables
-from orchestrator_kit.events import CallEnded, CallStarted
+from orchestrator_kit.events import CallStarted
 from orchestrator_kit.experiments import WORKERS, run
-from orchestrator_kit.metrics import measure
+from orchestrator_kit.metrics import calls, measure
 from orchestrator_kit.models.base import Model, Usage
 from orchestrator_kit.models.simulated import SimulatedModel
 from orchestrator_kit.patterns import Pattern
@@ -138,9 +138,10 @@ def estimate(
     )
     m = measure(record)
     limits = {e.call: e.max_output_tokens for e in record.events if isinstance(e, CallStarted)}
-    most = Usage(
-        m.input_tokens, sum(limits[e.call] for e in record.events if isinstance(e, CallEnded))
-    )
+    most = [
+        Usage(c.usage.input_tokens if c.usage else 0, limits[c.id]) for c in calls(record)
+    ]  # each by itself: a price may go by the length of one prompt
+    prices = [p for usage in most if (p := real.price(usage)) is not None]
     return Estimate(
         record.pattern,
         real.name,
@@ -149,9 +150,9 @@ def estimate(
         m.input_tokens,
         m.output_tokens,
         m.cost_usd,
-        m.latency_s if real.virtual else None,
-        most.total,
-        None if models else real.price(most),
+        m.latency_s if all(x.virtual for x in (real, *(models or {}).values())) else None,
+        sum(usage.total for usage in most),
+        sum(prices) if prices and len(prices) == len(most) and not models else None,
     )
 
 
