@@ -187,6 +187,23 @@ def test_the_same_words_in_two_sections_lead_each_to_its_own() -> None:
         assert [link.said.sources for link in e.links] == [(f"{n}#1",)] * 2
 
 
+def test_the_same_words_of_two_workers_lead_to_the_one_who_read_the_cited_section() -> None:
+    same = "The weather was fair."
+    task = replace(TASK, documents=tuple(Document(f"{n}.md", same) for n in "abc"))
+
+    def respond(request: Request) -> tuple[str, float]:
+        assert request.format
+        if request.format.name == "answer":
+            return json.dumps({"statements": [row(same, "a#1")], "gaps": []}), 1.0
+        (read,) = [n for n in "abc" if f'<section id="{n}#1"' in str(request.messages)]
+        return findings(same, source=f"{read}#1"), 1.0
+
+    record = run(task, "master_slave", FunctionModel(respond), workers=3)
+    e = record.explain(same)
+    assert [link.agent for link in e.links] == ["synthesizer", "worker 1"]
+    assert e.passage == ("a#1", same)
+
+
 def test_reviews_and_dependencies_and_the_request_stand_behind_a_statement() -> None:
     task = scenario("legal")
     record = run(task, SUPERVISED)
