@@ -34,7 +34,7 @@ async def decided_plan(crew: Crew, task: Task, decides: Collection[str]) -> Plan
     plan = by_roster(task)
     if DECISIONS - {"stop"} & set(decides):
         made = await make_plan(crew, task)
-        plan = made if "split" in decides else _with_parts_of(plan, made)
+        plan = made if "split" in decides else _with_parts_of(plan, made, "assign" in decides)
     if "assign" not in decides:
         plan = by_relevance(task, plan)
     if "count" not in decides:
@@ -80,14 +80,21 @@ def by_relevance(task: Task, plan: Plan) -> Plan:
     )
 
 
-def _with_parts_of(fixed: Plan, made: Plan) -> Plan:
-    """The subtasks of one plan with the sections, the order and the number of another."""
+def _with_parts_of(fixed: Plan, made: Plan, assigned: bool) -> Plan:
+    """The subtasks of one plan with the sections, the order and the number of another.
+
+    Where those sections count (`assigned`), who was given none is left out: a subtask without
+    sections would read everything.
+    """
     whose = {s.id: s.specialist for s in made.subtasks}
     own = {s.specialist: s.id for s in fixed.subtasks}
     subtasks = []
     for n, s in enumerate(fixed.subtasks):
         theirs = [m for m in made.subtasks if m.specialist == s.specialist]
-        sections = dict.fromkeys(i for m in theirs for i in m.sections)
+        if assigned and not theirs:
+            continue
+        everything = not all(m.sections for m in theirs)
+        sections = () if everything else dict.fromkeys(i for m in theirs for i in m.sections)
         needs = dict.fromkeys(own[whose[need]] for m in theirs for need in m.needs)
         earlier = {e.id for e in fixed.subtasks[:n]}  # so that no circle can come about
         subtasks.append(
