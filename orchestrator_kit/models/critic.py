@@ -57,11 +57,16 @@ def improvement(page: Page) -> tuple[list[Claim], list[str]]:
     """
     open_book = {m.id: m.text for m in page.material if m.tag == "section"}
     draft = _claims(page.material)
-    withdrawn = [text for text, sources in draft if not _borne_out(text, sources, open_book)]
+    complaint = " ".join(m.text for m in page.asked if m.tag == "complaint")
+    # Of what rests on sections that are not at hand, the word of whoever complains is taken.
+    withdrawn = [
+        text
+        for text, sources in draft
+        if not _borne_out(text, sources, open_book, unknown=f"'{text}'" not in complaint)
+    ]
     said = {normalise(text) for text, _ in draft}
     sections = [m for m in page.material if m.tag == "section"]
     found = [(t, s) for t, s in page.ranked(sections) if normalise(t) not in said]
-    complaint = " ".join(m.text for m in page.asked if m.tag == "complaint")
     named = set(_NAMED.findall(complaint)) & open_book.keys()
     if named:
         found = [(t, s) for t, s in found if named & set(s)]
@@ -127,7 +132,7 @@ def disagreement(one: str, other: str) -> str | None:
     common = a & b
     if len(common) < 4 or len(common) < ALIKE * len(a | b):
         return None
-    if no_a != no_b and figures_a == figures_b:
+    if (no_a - no_b) % 2 and figures_a == figures_b:
         return "one denies what the other says"
     if figures_a and figures_b and not (figures_a <= figures_b or figures_b <= figures_a):
         return f"{', '.join(sorted(figures_a - figures_b))} against " + ", ".join(
@@ -137,11 +142,11 @@ def disagreement(one: str, other: str) -> str | None:
 
 
 @lru_cache(maxsize=65_536)
-def _sense(text: str) -> tuple[frozenset[str], frozenset[str], bool]:
-    """A claim's content words, its figures, and whether it is a denial."""
+def _sense(text: str) -> tuple[frozenset[str], frozenset[str], int]:
+    """A claim's content words, its figures, and how many times it denies something."""
     spoken = words(text)
     figures = frozenset(w for w in spoken if w[0].isdigit())
-    return frozenset(terms(text)) - figures, figures, any(w in _NEGATED for w in spoken)
+    return frozenset(terms(text)) - figures, figures, sum(w in _NEGATED for w in spoken)
 
 
 def _claims(material: Sequence[Mark]) -> list[Claim]:
@@ -158,17 +163,18 @@ def _borne_out(
 
 @lru_cache(maxsize=65_536)
 def stands(claim: str, section: str) -> bool:
-    """Whether two neighbouring sentences of a section say a claim: its words, figures and nots."""
+    """Whether a sentence of a section, or two neighbours, say a claim: words, figures and nots."""
     if f" {' '.join(words(claim))} " in f" {' '.join(words(section))} ":
         return True
     wanted, figures, denied = _sense(claim)
     said = [_sense(s) for s in sentences(section)]
     for n in range(len(said)):
-        near = said[n : n + 2]
-        if (
-            figures <= frozenset().union(*(s[1] for s in near))
-            and denied == any(s[2] for s in near)
-            and len(wanted & frozenset().union(*(s[0] for s in near))) >= COVERED * len(wanted)
-        ):
-            return True
+        for near in (said[n : n + 1], said[n : n + 2]):
+            if len(wanted & frozenset().union(*(s[0] for s in near))) < COVERED * len(wanted):
+                continue  # what one sentence says, the next one cannot deny
+            if figures <= frozenset().union(*(s[1] for s in near)) and (
+                denied == sum(s[2] for s in near)
+            ):
+                return True
+            break
     return False
