@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import Literal
 
 from orchestrator_kit.agenda import Agenda
@@ -12,7 +13,7 @@ from orchestrator_kit.errors import RunError
 from orchestrator_kit.events import PlanRejected, Reviewed
 from orchestrator_kit.plan import Plan, Revision, Subtask, complaints
 from orchestrator_kit.roles import review
-from orchestrator_kit.tasks import Task
+from orchestrator_kit.tasks import Section, Task
 
 AGAIN = "Go over it once more: correct what does not hold and add what it lacks."
 
@@ -30,6 +31,9 @@ class Supervision:
     rounds: int
     revisions: int
     stop: bool = True
+    one: asyncio.Lock = field(
+        default_factory=asyncio.Lock
+    )  # revision at a time: each sees the last
 
     async def __call__(
         self, subtask: Subtask, report: Report, agenda: Agenda
@@ -40,7 +44,8 @@ class Supervision:
             if better is None:
                 break
             report = better
-        return report, await self._revision(subtask, report, agenda)
+        async with self.one:
+            return report, await self._revision(subtask, report, agenda)
 
     async def _bettered(self, subtask: Subtask, report: Report, n: int) -> Report | None:
         """A better report; None where this one is good enough or nobody can better it."""
@@ -90,7 +95,7 @@ class Supervision:
             running={
                 i: self.crew.now - t for i, t in self.crew.running().items() if i in agenda.open
             },
-            unread=self.crew.unread,
+            unread=self._unread(subtask, agenda),
             limit=self.crew.plan_limit,
         )
         try:
@@ -102,6 +107,14 @@ class Supervision:
             self.crew.note(PlanRejected(self.crew.now, Plan(change.add, change.why), faults))
             return Revision()
         return change
+
+    def _unread(self, subtask: Subtask, agenda: Agenda) -> list[Section]:
+        """The sections that nobody has read, nor is to read by the plan as it is."""
+        ahead = [s for s in agenda.plan.subtasks if s.id in agenda.open - {subtask.id}]
+        if not all(s.sections for s in ahead):
+            return []
+        given = {i for s in ahead for i in s.sections}
+        return [s for s in self.crew.unread if s.id not in given]
 
     def _faults(self, change: Revision, plan: Plan) -> tuple[str, ...]:
         """What is wrong with the plan that this change would make."""

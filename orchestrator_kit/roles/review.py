@@ -159,7 +159,11 @@ def revision(
     those `running`, for so many seconds, which are then called off.
     """
     by_id = {s.id: s for s in plan.subtasks}
-    failed = [by_id[r.subtask] for r in reports if r.failure and r.subtask in by_id]
+    lost = {r.subtask for r in reports if r.failure}
+    others = [s for s in plan.subtasks if s.id not in lost]
+    failed = [
+        s for s in plan.subtasks if s.id in lost and not any(_makes_good(o, s) for o in others)
+    ]
     ids = [f"r{n}" for n in range(1, limit + 1 + len(by_id)) if f"r{n}" not in by_id][:limit]
     specialists = tuple(s.name for s in task.specialists)
     added = {
@@ -229,13 +233,21 @@ def conflicts(task: Task, reports: Sequence[Report]) -> Ask[tuple[Conflict, ...]
 
 
 def settled(reports: Sequence[Report], found: Sequence[Conflict]) -> list[Report]:
-    """The reports without the findings that lost; one without findings left is as it was."""
+    """The reports without the findings that lost."""
     lost = {normalise(s.text) for c in found if c.kept for s in (c.first, c.second) if s != c.kept}
-    kept = []
-    for report in reports:
-        left = tuple(f for f in report.findings if normalise(f.text) not in lost)
-        kept.append(replace(report, findings=left) if left else report)
-    return kept
+    return [
+        replace(r, findings=tuple(f for f in r.findings if normalise(f.text) not in lost))
+        for r in reports
+    ]
+
+
+def _makes_good(other: Subtask, failed: Subtask) -> bool:
+    """Whether a subtask is to do what a failed one did not."""
+    if other.specialist != failed.specialist:
+        return False
+    if failed.sections:
+        return set(failed.sections) <= set(other.sections)
+    return failed.instruction in other.instruction
 
 
 def _subtask_mark(tag: str, subtask: Subtask, seconds: str = "") -> str:
