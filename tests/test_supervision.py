@@ -500,7 +500,7 @@ def test_a_finding_that_names_no_section_loses_against_one_whose_section_says_it
     right = Statement(
         "The ferry of the harbour line is worked by 9 hands in summer.", ("survey#1",)
     )
-    rumour = Statement("The ferry of the harbour line is worked by 5 hands in summer.")
+    rumour = Statement(said.replace("9", "5"))
     found = [Report("bookkeeper", (rumour,), "s1", 1), Report("surveyor", (right,), "s2", 2)]
     ask, model = review.conflicts(FERRY, found), SimulatedModel()
     reply = clock.run(lambda: model.complete(ask.request(model)[0]), virtual=True)
