@@ -497,9 +497,8 @@ async def with_plan(plan: Plan, crew: Any, task: Task) -> Any:
 
 
 def test_a_finding_that_names_no_section_loses_against_one_whose_section_says_it() -> None:
-    right = Statement(
-        "The ferry of the harbour line is worked by 9 hands in summer.", ("survey#1",)
-    )
+    said = "The ferry of the harbour line is worked by 9 hands in summer."
+    right = Statement(said, ("survey#1",))
     rumour = Statement(said.replace("9", "5"))
     found = [Report("bookkeeper", (rumour,), "s1", 1), Report("surveyor", (right,), "s2", 2)]
     ask, model = review.conflicts(FERRY, found), SimulatedModel()
