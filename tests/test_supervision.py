@@ -522,7 +522,9 @@ ASKS = {
         draft=SAID,
         verdict=review.Verdict(False, "More.", 4),
     ),
-    "revision": review.revision(TASK, PLAN, [SAID], waiting=(), unread=TASK.sections, limit=2),
+    "revision": review.revision(
+        TASK, PLAN, [SAID], waiting=(), running={}, unread=TASK.sections, limit=2
+    ),
     "conflicts": review.conflicts(TASK, [SAID, SAID]),
 }
 words = st.sampled_from(

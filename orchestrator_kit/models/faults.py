@@ -119,8 +119,6 @@ class Fault:
                 )
             if name not in hints or name == "kind":
                 raise UnknownName.among("condition of a fault", name, hints.keys() - {"kind"})
-            if not value.strip():  # as a name it would be nobody's, and the fault never strike
-                raise UsageError(f"{part.strip()!r} in the fault {text!r} has no value")
             if name in given:
                 raise UsageError(f"{name} stands twice in the fault {text!r}")
             try:

@@ -31,9 +31,7 @@ class Supervision:
     rounds: int
     revisions: int
     stop: bool = True
-    one: asyncio.Lock = field(
-        default_factory=asyncio.Lock
-    )  # revision at a time: each sees the last
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)  # each revision sees the last
 
     async def __call__(
         self, subtask: Subtask, report: Report, agenda: Agenda
@@ -44,7 +42,7 @@ class Supervision:
             if better is None:
                 break
             report = better
-        async with self.one:
+        async with self.one_at_a_time:
             return report, await self._revision(subtask, report, agenda)
 
     async def _bettered(self, subtask: Subtask, report: Report, n: int) -> Report | None:
