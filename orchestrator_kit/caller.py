@@ -10,6 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator_kit.answer import Failure
@@ -93,6 +94,7 @@ class Caller:
         self._seconds = task.budget.seconds
         self._purse = Purse(task.budget)
         self._calls = 0
+        self._stretch: dict[str, float] = {}  # input tokens stated, over those counted here
         self._patience: dict[str, Patience] = defaultdict(lambda: Patience(recovery.hedge or 0.5))
         self._written = 0  # output tokens of the calls that ended, and their seconds
         self._writing_s = 0.0
@@ -148,6 +150,9 @@ class Caller:
             longest = self._longest.get(ask.format.name, 0)
             self._longest[ask.format.name] = max(longest, usage.output_tokens)
             self._take_note_of(ask, left_out)
+            if estimate and not usage.estimated:
+                stretch = usage.input_tokens / max(1, _size(request, model))
+                self._stretch[model.name] = max(stretch, self._stretch.get(model.name, 1.0))
             return value
         except (RunError, asyncio.CancelledError) as e:
             paid: tuple[Usage | None, float | None] = None, None
@@ -171,7 +176,9 @@ class Caller:
             request, left_out = ask.request(model)
             if not self._purse.limited:
                 return request, left_out, None
-            most = Usage(_size(request, model), request.max_output_tokens)
+            # Servers add marks of their own, and count by other tokenizers: their count is learnt.
+            size = ceil(self._stretch.get(model.name, 1.0) * _size(request, model))
+            most = Usage(size, request.max_output_tokens)
             return request, left_out, self._purse.reserve(model, most)
         except RunError as e:
             self.failure = Failure(e.kind, str(e))

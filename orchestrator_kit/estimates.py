@@ -13,7 +13,7 @@ from orchestrator_kit import tables
 from orchestrator_kit.events import CallStarted
 from orchestrator_kit.experiments import WORKERS, run
 from orchestrator_kit.metrics import calls, measure
-from orchestrator_kit.models.base import Model, Usage
+from orchestrator_kit.models.base import Model, Usage, innermost
 from orchestrator_kit.models.simulated import SimulatedModel
 from orchestrator_kit.patterns import Pattern
 from orchestrator_kit.tasks import Task
@@ -157,4 +157,6 @@ def estimate(
 
 
 def _stand_in(model: Model) -> Model:
-    return model if model.virtual else Rehearsal(model)
+    """A simulated model itself, without the tapes and faults around it; or one in its place."""
+    inner = innermost(model)
+    return inner if isinstance(inner, SimulatedModel) else Rehearsal(model)

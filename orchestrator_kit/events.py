@@ -27,7 +27,7 @@ class RunStarted:
     """What is run: the settings that, with the model's replies, determine everything after.
 
     `options` are the pattern's own, `recovery` the steps taken when a call fails, `faults` the
-    faults that are injected, a line each.
+    faults that are injected, a line each, and `fault_seed` what their chances come from.
     """
 
     t: float
@@ -42,6 +42,7 @@ class RunStarted:
     options: tuple[str, ...] = ()
     recovery: str = "degrade"
     faults: tuple[str, ...] = ()
+    fault_seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,6 +162,7 @@ class _Series:
             options,
             str(self.recovery),
             tuple(map(str, getattr(self.model, "plan", ()))),
+            getattr(self.model, "fault_seed", None),
         )
         settings = to_json(start)
         crew = Crew(

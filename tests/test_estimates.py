@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +14,10 @@ from orchestrator_kit.loading import load_task
 from orchestrator_kit.metrics import calls, measure
 from orchestrator_kit.models.base import Model, Usage
 from orchestrator_kit.models.endpoint import EndpointModel
+from orchestrator_kit.models.faults import Faults
 from orchestrator_kit.models.prices import Price
 from orchestrator_kit.models.simulated import PROFILES, SimulatedModel
+from orchestrator_kit.models.tape import Tape
 from orchestrator_kit.patterns import PATTERNS, VARIANTS
 from orchestrator_kit.tasks import Task
 from tests.servers import ChatServer
@@ -141,3 +144,12 @@ def test_the_prices_of_a_rehearsal_add_up_over_its_calls() -> None:
     made = calls(run(task, "orchestrator_worker", model, workers=4))
     prices = [model.price(c.usage or Usage(0, 0)) for c in made]
     assert found.cost_usd == pytest.approx(sum(p for p in prices if p))
+
+
+def test_an_estimate_of_a_recorded_or_faulty_model_records_and_breaks_nothing(
+    tmp_path: Path, small_task: Task
+) -> None:
+    model = Tape(tmp_path / "a.okit", Faults(SimulatedModel(3), ["crash:p=0.9"]))
+    found = estimate(small_task, "pipeline", model=model)
+    assert found == estimate(small_task, "pipeline", model=SimulatedModel(3))
+    assert model.reel.calls == {}

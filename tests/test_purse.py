@@ -171,3 +171,22 @@ def test_a_run_never_exceeds_its_dollars(pattern: str, usd: float, workers: int)
     task = replace(load_task("legal"), budget=Budget(usd=usd))
     record = run(task, pattern, SimulatedModel(), workers=workers, recovery="full")
     assert sum(c.cost_usd or 0.0 for c in calls(record)) <= usd
+
+
+def test_how_a_server_counts_is_learnt_from_its_first_reply() -> None:
+    class Talkative(SimulatedModel):
+        """States a third more input than we count."""
+
+        async def complete(self, request: Request) -> Reply:
+            reply = await super().complete(request)
+            stated = reply.usage.input_tokens * 4 // 3
+            return replace(reply, usage=replace(reply.usage, input_tokens=stated))
+
+    task = load_task("legal")
+    whole = measure(run(task, "pipeline", Talkative())).tokens
+    for part in (0.3, 0.5, 0.7, 0.9):
+        budget = int(part * whole)
+        limited = replace(task, budget=replace(task.budget, tokens=budget))
+        record = run(limited, "pipeline", Talkative())
+        assert measure(record).tokens <= budget
+        assert any(isinstance(e, CallRefused) for e in record.events)

@@ -176,6 +176,13 @@ class PerRun(Protocol):
         ...
 
 
+def innermost(model: Model) -> Model:
+    """The model inside of all fault plans and tapes around it."""
+    while isinstance(inner := getattr(model, "model", None), Model):
+        model = inner
+    return model
+
+
 def for_run(model: Model, settings: str) -> Model:
     """A model as one run uses it: with counters of its own where it has any."""
     return model.for_run(settings) if isinstance(model, PerRun) else model

@@ -16,7 +16,16 @@ from pathlib import Path
 
 from orchestrator_kit.errors import ModelError, NotOnTape, UsageError
 from orchestrator_kit.models import simulated
-from orchestrator_kit.models.base import Message, Model, Pulse, Purpose, Reply, Request, Usage
+from orchestrator_kit.models.base import (
+    Message,
+    Model,
+    Pulse,
+    Purpose,
+    Reply,
+    Request,
+    Usage,
+    innermost,
+)
 from orchestrator_kit.models.base import for_run as of_run
 from orchestrator_kit.models.prices import price_of
 from orchestrator_kit.models.reel import ModelOnTape, Outcome, Reel, Taken, digest
@@ -319,9 +328,7 @@ def _simulated(about: ModelOnTape) -> simulated.SimulatedModel:
 
 
 def _described(model: Model) -> ModelOnTape:
-    inner = model
-    while isinstance(wrapped := getattr(inner, "model", None), Model):
-        inner = wrapped  # a fault plan around it counts as it does
+    inner = innermost(model)  # a fault plan around it counts as it does
     if isinstance(inner, simulated.SimulatedModel):
         known = simulated.PROFILES.get(inner.profile.name) == inner.profile
         counter = "simulated" if known else "recorded"
