@@ -16,6 +16,7 @@ from orchestrator_kit.models.base import Model, Usage
 from orchestrator_kit.models.endpoint import EndpointModel
 from orchestrator_kit.models.faults import Faults
 from orchestrator_kit.models.prices import Price
+from orchestrator_kit.models.reel import Reel
 from orchestrator_kit.models.simulated import PROFILES, SimulatedModel
 from orchestrator_kit.models.tape import Tape
 from orchestrator_kit.patterns import PATTERNS, VARIANTS
@@ -149,7 +150,8 @@ def test_the_prices_of_a_rehearsal_add_up_over_its_calls() -> None:
 def test_an_estimate_of_a_recorded_or_faulty_model_records_and_breaks_nothing(
     tmp_path: Path, small_task: Task
 ) -> None:
-    model = Tape(tmp_path / "a.okit", Faults(SimulatedModel(3), ["crash:p=0.9"]))
-    found = estimate(small_task, "pipeline", model=model)
-    assert found == estimate(small_task, "pipeline", model=SimulatedModel(3))
-    assert model.reel.calls == {}
+    with Reel(tmp_path / "a.okit", record=True) as reel:
+        model = Tape(reel, Faults(SimulatedModel(3), ["crash:p=0.9"]))
+        found = estimate(small_task, "pipeline", model=model)
+        assert found == estimate(small_task, "pipeline", model=SimulatedModel(3))
+        assert reel.calls == {}
