@@ -15,7 +15,7 @@ from orchestrator_kit.errors import UsageError
 from orchestrator_kit.models import model_named
 from orchestrator_kit.models.base import Model
 from orchestrator_kit.models.faults import Fault, Faults
-from orchestrator_kit.models.reel import Reel
+from orchestrator_kit.models.reel import Reel, is_recorded
 from orchestrator_kit.models.tape import Tape, simulated_of
 from orchestrator_kit.patterns import pattern_named
 from orchestrator_kit.tasks import Task
@@ -123,10 +123,10 @@ def engine_of(
         yield Engine(faulty(live(model)), {name: faulty(live(name)) for name in own})
         return
     again: Model | None = None
-    if model is None and tape.exists() and tape.stat().st_size:
+    if model is None and is_recorded(tape):
         with Reel(tape) as reel:
             again = simulated_of(reel)
-            if again is None:  # recorded with a model that costs something: only played back
+            if again is None and reel.models:  # one that costs something: only played back
                 played = faulty(Tape(reel, name=_first(reel)))
                 yield Engine(played, {name: faulty(Tape(reel, name=name)) for name in own})
                 return

@@ -32,11 +32,11 @@ def show(file: TapeFile) -> None:
     rows = []
     for settings in reel.runs:
         calls = [t.outcome for t in reel.calls.values() if t.settings == settings]
-        about = json.loads(settings) if settings else {}
+        about = _about(settings)
         cost = [c.cost_usd for c in calls if c.cost_usd is not None]
         rows.append(
             [
-                about.get("pattern", "(no run)"),
+                str(about.get("pattern", "(no run)")),
                 str(about.get("task", ""))[:40],
                 str(about.get("workers", "")),
                 str(len(calls)),
@@ -70,6 +70,8 @@ def export_tape(
         for line in lines:
             print(line)
         return
+    if to.exists() and to.samefile(file):
+        raise TapeError(f"{to}: is the tape itself; name another file")
     write_atomic(to, "".join(f"{line}\n" for line in lines))
     out.print(f"written: {escape(str(to))}")
 
@@ -86,3 +88,12 @@ def import_tape(
     except (OSError, UnicodeDecodeError) as e:
         raise TapeError(f"{lines}: cannot be read ({e})") from None
     out.print(f"written: {escape(str(file))}, {len(reel.calls)} calls")
+
+
+def _about(settings: str) -> dict[str, object]:
+    """What is known of a run by the first line of its record, or nothing."""
+    try:
+        found = json.loads(settings)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

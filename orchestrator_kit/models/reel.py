@@ -4,7 +4,9 @@ Knows nothing of models at work or of time; `tape` does. A recording reel holds 
 itself, from opening to closing; at rest it is one file, which many can read at a time. While it
 records it keeps a write-ahead log beside the file: a commit then costs some ten microseconds
 (docs/performance.md), so it is made inline, and a process that is killed loses nothing that was
-committed. Nothing of a connection (key, header, address) ever comes here.
+committed. A machine that loses its power may lose the last few calls, for a commit does not wait
+for the disk; the file stays sound. What is read is checked: SQLite's own check of its pages, and a
+checksum in every row. Nothing of a connection (key, header, address) ever comes here.
 """
 
 from __future__ import annotations
@@ -17,21 +19,25 @@ from dataclasses import asdict, dataclass, fields
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from orchestrator_kit.errors import TapeError
 
 FORMAT = 1
+CUT = "cut"  # the kind of a call that had no outcome: the caller cut it off
 _MAGIC, _APPLICATION = b"SQLite format 3\0", 0x6F6B6974  # "okit"
 _PATIENCE_S = 2.0  # for another process to let go of the file
 _TABLES = """
-CREATE TABLE models (id INTEGER PRIMARY KEY, body BLOB NOT NULL UNIQUE);
-CREATE TABLE runs (id INTEGER PRIMARY KEY, settings BLOB NOT NULL UNIQUE);
+CREATE TABLE models (id INTEGER PRIMARY KEY, body BLOB NOT NULL UNIQUE, checksum BLOB NOT NULL);
+CREATE TABLE runs (id INTEGER PRIMARY KEY, settings BLOB NOT NULL UNIQUE, checksum BLOB NOT NULL);
 CREATE TABLE texts (digest BLOB PRIMARY KEY, text BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE calls (
   id INTEGER PRIMARY KEY, key BLOB NOT NULL, ordinal INTEGER NOT NULL, run INTEGER NOT NULL,
   request BLOB NOT NULL, outcome BLOB NOT NULL, checksum BLOB NOT NULL, UNIQUE (key, ordinal)
 );
-CREATE TABLE counts (digest BLOB PRIMARY KEY, tokens INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE counts (
+  digest BLOB PRIMARY KEY, tokens INTEGER NOT NULL, checksum BLOB NOT NULL
+) WITHOUT ROWID;
 """
 
 
@@ -73,6 +79,11 @@ class Outcome:
     retry_after: float | None = None
 
     @property
+    def cut(self) -> bool:
+        """Whether the caller cut it off before anything came."""
+        return self.kind == CUT
+
+    @property
     def paid(self) -> bool:
         """Whether an answer came, of use or not: it is never asked for again."""
         return self.kind is None or self.input_tokens is not None
@@ -90,11 +101,9 @@ class Taken:
 
 def digest(*parts: str | bytes) -> bytes:
     """A digest of texts in their order."""
-    found = blake2b(digest_size=16)
-    for part in parts:
-        data = part if isinstance(part, bytes) else _bytes(part)
-        found.update(len(data).to_bytes(8, "big") + data)
-    return found.digest()
+    data = [part if isinstance(part, bytes) else _bytes(part) for part in parts]
+    sizes = ",".join([str(len(part)) for part in data])
+    return blake2b(b"".join([sizes.encode(), b";", *data]), digest_size=16).digest()
 
 
 def _bytes(text: str) -> bytes:
@@ -116,6 +125,7 @@ class Reel:
         self.path = Path(path)
         self._record = record
         self._db: sqlite3.Connection | None = None
+        self._uncommitted: dict[bytes, int] = {}  # counts that wait for the next transaction
         self._load()
 
     def __enter__(self) -> Reel:
@@ -129,69 +139,93 @@ class Reel:
 
     # ---- opening and closing ----
 
+    def open(self) -> None:
+        """Take a recording reel's file again, where it was put to rest."""
+        if self._record and self._db is None:
+            self._load()
+
     def _load(self) -> None:
         self.models: dict[str, ModelOnTape] = {}
         self.runs: dict[str, int] = {}
         self.calls: dict[tuple[bytes, int], Taken] = {}
         self.counts: dict[bytes, int] = {}
         self._texts: set[bytes] = set()
-        new = _is_new(self.path)
-        if new and not self._record:
+        if not is_recorded(self.path) and not self._record:
             raise TapeError(f"{self.path}: there is nothing recorded")
         with _clearly(self.path):
-            self._db = _connected(self.path, self._record)
+            if not self._record:
+                with self._reading() as db:
+                    self._read(db)
+                return
+            self._db = _connected(self.path)
             try:
-                if self._record:
-                    self._prepare()
-                self._read(self._db)
+                self._take(self._db)
             except BaseException:
                 self._db.close()
                 self._db = None
                 raise
-            if not self._record:
-                self.close()
+        _held[_place(self.path)] = self
 
-    def _prepare(self) -> None:
-        """Take the file for ourselves, and make it a reel if it is a new one."""
-        db = self._db
-        assert db is not None
+    def _take(self, db: sqlite3.Connection) -> None:
+        """Take the file for ourselves, and make it a reel if there is nothing yet."""
         db.execute("PRAGMA locking_mode=EXCLUSIVE")
-        db.execute("BEGIN IMMEDIATE")
-        if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
+        db.execute("BEGIN EXCLUSIVE")
+        if db.execute("PRAGMA application_id").fetchone() == (0,):  # it is empty
             db.execute(f"PRAGMA application_id={_APPLICATION}")
             db.execute(f"PRAGMA user_version={FORMAT}")
             for statement in _TABLES.strip().split(";\n"):
                 db.execute(statement)
+        else:
+            self._read(db)  # before anything is changed
         db.execute("COMMIT")
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
 
     def _read(self, db: sqlite3.Connection) -> None:
-        for (body,) in db.execute("SELECT body FROM models"):
-            model = ModelOnTape(**json.loads(_text(body)))
+        """All but the texts, which only a reader of requests needs. TapeError for any damage."""
+        if faults := _integrity(db):
+            raise TapeError(f"{self.path}: is damaged ({faults[0]})")
+        for number, body, checksum in db.execute(
+            "SELECT id, body, checksum FROM models ORDER BY 1"
+        ):
+            self._check(checksum, f"model {number}", body)
+            model = ModelOnTape(**json.loads(body.decode()))
             self.models[model.name] = model
         names = {}
-        for number, settings in db.execute("SELECT id, settings FROM runs"):
+        rows = db.execute("SELECT id, settings, checksum FROM runs ORDER BY id")
+        for number, settings, checksum in rows:
+            self._check(checksum, f"run {number}", str(number), settings)
             names[number] = _text(settings)
             self.runs[names[number]] = number
-        for key, ordinal, run, outcome, checksum in db.execute(
-            "SELECT key, ordinal, run, outcome, checksum FROM calls ORDER BY id"
-        ):
-            if digest(key, outcome) != checksum:
-                raise TapeError(f"{self.path}: is damaged (a call is not what was recorded)")
-            taken = Taken(key, ordinal, names[run], Outcome(**json.loads(_text(outcome))))
+        rows = db.execute(
+            "SELECT id, key, ordinal, run, request, outcome, checksum FROM calls ORDER BY id"
+        )
+        for number, key, ordinal, run, request, outcome, checksum in rows:
+            self._check(checksum, f"call {number}", key, f"{ordinal} {run}", request, outcome)
+            taken = Taken(key, ordinal, names[run], Outcome(**json.loads(outcome.decode())))
             self.calls[key, ordinal] = taken
-        self.counts.update(db.execute("SELECT digest, tokens FROM counts"))
+        for name, tokens, checksum in db.execute("SELECT digest, tokens, checksum FROM counts"):
+            self._check(checksum, f"count {name.hex()}", name, str(tokens))
+            self.counts[name] = tokens
+        self.counts.update(self._uncommitted)
         self._texts.update(d for (d,) in db.execute("SELECT digest FROM texts"))
+
+    def _check(self, checksum: bytes, what: str, *parts: str | bytes) -> None:
+        if digest(*parts) != checksum:
+            raise TapeError(f"{self.path}: is damaged ({what} is not what was recorded)")
 
     def close(self) -> None:
         """Put the file to rest; it may be opened again, by us or by others."""
         if self._db is None:
             return
-        db, self._db = self._db, None
-        with _clearly(self.path), closing(db):
-            if self._record:
+        with closing(self._db) as db, _clearly(self.path):
+            try:
+                if self._uncommitted:
+                    with self._transaction():
+                        pass
                 db.execute("PRAGMA journal_mode=DELETE")
+            finally:
+                self._db = None
 
     # ---- recording ----
 
@@ -208,73 +242,67 @@ class Reel:
                 f"{self.path}: was recorded with another {model.name} ({', '.join(changed)} "
                 "differ); use another file"
             )
+        body = _json(asdict(model))
         with self._transaction() as db:
-            db.execute("INSERT INTO models (body) VALUES (?)", (_json(asdict(model)),))
+            db.execute("INSERT INTO models (body, checksum) VALUES (?, ?)", (body, digest(body)))
         self.models[model.name] = model
 
-    def add(
-        self,
-        taken: Taken,
-        request: dict[str, Any],
-        texts: Iterable[str],
-        counts: dict[bytes, int],
-    ) -> None:
+    def add_run(self, settings: str) -> int:
+        """The number of the run of these settings, which is noted if it is a new one."""
+        if settings not in self.runs:
+            number, data = len(self.runs) + 1, _bytes(settings)
+            row = number, data, digest(str(number), data)
+            with self._transaction() as db:
+                db.execute("INSERT INTO runs VALUES (?, ?, ?)", row)
+            self.runs[settings] = number
+        return self.runs[settings]
+
+    def add_count(self, name: bytes, tokens: int) -> None:
+        """Note how long a text is; it is stored with the next call, or when the reel is closed."""
+        self.counts[name] = self._uncommitted[name] = tokens
+
+    def add(self, taken: Taken, request: dict[str, Any], texts: Iterable[str]) -> None:
         """Store what became of a call, all or nothing; it takes the place of an earlier failure."""
+        self.open()  # somebody else may have added to it meanwhile
+        run = self.add_run(taken.settings)
         new = {d: t for t in texts if (d := digest(t)) not in self._texts}
-        outcome = _json(asdict(taken.outcome))
+        asked, outcome = _json(request), _json(asdict(taken.outcome))
+        checksum = digest(taken.key, f"{taken.ordinal} {run}", asked, outcome)
         with self._transaction() as db:
-            run = self.runs.get(taken.settings)
-            if run is None:
-                settings = (_bytes(taken.settings),)
-                run = db.execute("INSERT INTO runs (settings) VALUES (?)", settings).lastrowid
             db.executemany(
                 "INSERT INTO texts VALUES (?, ?)", [(d, _bytes(t)) for d, t in new.items()]
             )
-            db.executemany("INSERT OR IGNORE INTO counts VALUES (?, ?)", counts.items())
             db.execute(
                 "INSERT OR REPLACE INTO calls (key, ordinal, run, request, outcome, checksum) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    *(taken.key, taken.ordinal, run, _json(request), outcome),
-                    digest(taken.key, outcome),
-                ),
+                (taken.key, taken.ordinal, run, asked, outcome, checksum),
             )
-        assert run is not None
-        self.runs[taken.settings] = run
         self.calls[taken.key, taken.ordinal] = taken
-        self.counts.update(counts)
         self._texts.update(new)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         if not self._record:
             raise TapeError(f"{self.path}: was opened to be replayed, not to be recorded on")
-        if self._db is None:
-            self._load()  # somebody else may have added to it meanwhile
+        self.open()
         assert self._db is not None
-        db = self._db
+        db, counts = self._db, list(self._uncommitted.items())
         with _clearly(self.path):
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
+                db.executemany(
+                    "INSERT OR REPLACE INTO counts VALUES (?, ?, ?)",
+                    [(name, tokens, digest(name, str(tokens))) for name, tokens in counts],
+                )
                 db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
+        self._uncommitted.clear()
 
     # ---- reading ----
-
-    def last_end(self, settings: str) -> float:
-        """Until when the run of these settings was recorded, in seconds from its beginning."""
-        ends = (t.outcome.ended for t in self.calls.values() if t.settings == settings)
-        return max(ends, default=0.0)
-
-    def integrity(self) -> list[str]:
-        """What SQLite finds wrong with the file, a line each."""
-        with _clearly(self.path), self._reading() as db:
-            rows = db.execute("PRAGMA integrity_check").fetchall()
-        return [row[0] for row in rows if row[0] != "ok"]
 
     def texts(self) -> dict[bytes, str]:
         """All texts of requests, by their digests."""
@@ -286,51 +314,86 @@ class Reel:
         with _clearly(self.path), self._reading() as db:
             rows = db.execute("SELECT key, ordinal, request FROM calls ORDER BY id").fetchall()
         for key, ordinal, request in rows:
-            yield self.calls[key, ordinal], json.loads(_text(request))
+            yield self.calls[key, ordinal], json.loads(request.decode())
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         if self._db is not None:
             yield self._db
             return
-        with closing(_connected(self.path, record=False)) as db:
+        if _cut_off(self.path):
+            with closing(_connected(self.path)) as db:
+                db.execute("PRAGMA locking_mode=EXCLUSIVE")
+                db.execute("PRAGMA journal_mode=DELETE")
+        with closing(_connected(self.path, mode="ro")) as db:
+            db.execute("BEGIN")
             yield db
+
+
+# The reels that this process records on. Where a process opens a file a second time and closes it,
+# the system takes away the locks of the first time (POSIX), so we must not look into these.
+_held: WeakValueDictionary[tuple[int, int], Reel] = WeakValueDictionary()
+
+
+def _place(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _json(body: dict[str, Any]) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def _is_new(path: Path) -> bool:
-    """Whether there is nothing yet. The head is read before SQLite may touch the file."""
+def is_recorded(path: Path) -> bool:
+    """Whether a file has something on it. TapeError if that is no reel; it is not touched."""
     try:
         if path.exists() and not path.is_file():
             raise TapeError(f"{path}: is no file; name one to record on")
+        holder = _held.get(_place(path))
+        if holder is not None and holder._db is not None:
+            raise TapeError(f"{path}: is in use by this very program; close what records on it")
         with path.open("rb") as file:
             head = file.read(100)
     except FileNotFoundError:
         if not path.parent.is_dir():
             raise TapeError(f"{path}: there is no such folder") from None
-        return True
+        return False
     except (OSError, ValueError) as e:
         reason = e.strerror if isinstance(e, OSError) else e
         raise TapeError(f"{path}: cannot be read ({reason})") from None
     if not head:
-        return True
+        return False
     if head[:16] != _MAGIC or int.from_bytes(head[68:72], "big") != _APPLICATION:
         raise TapeError(f"{path}: is no tape of this kit; it was left as it is")
-    if (number := int.from_bytes(head[60:64], "big")) > FORMAT:
+    number = int.from_bytes(head[60:64], "big")
+    if number > FORMAT:
         raise TapeError(
             f"{path}: was written by a newer version of the kit (format {number}, this one "
             f"reads up to {FORMAT}); update the kit"
         )
-    return False
+    if not number:
+        raise TapeError(f"{path}: is damaged (there is no format 0)")
+    return True
 
 
-def _connected(path: Path, record: bool) -> sqlite3.Connection:
-    mode = "rwc" if record else "ro"
+def _cut_off(path: Path) -> bool:
+    """Whether a process that recorded on it was killed, and left it for others to put in order."""
+    with path.open("rb") as file:
+        in_order = file.read(20)[19:] != b"\2"  # SQLite's sign of a write-ahead log
+    return not in_order or path.with_name(f"{path.name}-journal").exists()
+
+
+def _connected(path: Path, mode: str = "rwc") -> sqlite3.Connection:
     where = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(where, uri=True, timeout=_PATIENCE_S, isolation_level=None)
+    return sqlite3.connect(
+        where, uri=True, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
+    )
+
+
+def _integrity(db: sqlite3.Connection) -> list[str]:
+    """What SQLite finds wrong with its pages, a line each."""
+    rows = db.execute("PRAGMA integrity_check").fetchall()
+    return [" ".join(str(row[0]).split()) for row in rows if row[0] != "ok"]
 
 
 @contextmanager
@@ -346,10 +409,15 @@ def _clearly(path: Path) -> Iterator[None]:
             why = "the disk is full; what was recorded before is safe"
         elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
             why = "cannot be opened for writing here; copy it to where it can"
+            if path.with_name(f"{path.name}-wal").exists():
+                why = (
+                    "its recording was cut off, and it can only be put in order where its folder "
+                    f"can be written to; copy it there, together with {path.name}-wal"
+                )
         elif code == sqlite3.SQLITE_IOERR:
             why = "cannot be written (no room, or the disk fails); what was recorded is safe"
         else:
-            why = f"is damaged ({e}); okit tape check says more"
+            why = f"is damaged ({e})"
         raise TapeError(f"{path}: {why}") from None
     except (ValueError, TypeError, KeyError, UnicodeError) as e:
         raise TapeError(f"{path}: is damaged ({e})") from None

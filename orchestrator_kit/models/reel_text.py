@@ -7,28 +7,30 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from orchestrator_kit.errors import TapeError
-from orchestrator_kit.models.reel import FORMAT, ModelOnTape, Outcome, Reel, Taken, digest
+from orchestrator_kit.models.reel import (
+    FORMAT,
+    ModelOnTape,
+    Outcome,
+    Reel,
+    Taken,
+    digest,
+    is_recorded,
+)
+
+_T = TypeVar("_T", ModelOnTape, Outcome)
 
 
 def damage(path: str | Path) -> list[str]:
     """What is wrong inside a reel, a line each; empty for a sound one. TapeError if it is none."""
-    reel = Reel(path)
-    found = reel.integrity()
+    reel = Reel(path)  # which has a look at all but the texts
     texts = reel.texts()
-    found += [
-        f"text {d.hex()} is not what was recorded" for d, t in texts.items() if digest(t) != d
-    ]
-    ordinals: dict[bytes, list[int]] = {}
-    for taken, request in reel.requests():
-        ordinals.setdefault(taken.key, []).append(taken.ordinal)
-        lacking = [t for _, t in request["messages"] if bytes.fromhex(t) not in texts]
-        found += [f"a call lacks the text {t}" for t in lacking]
-    for key, numbers in ordinals.items():
-        if sorted(numbers) != list(range(1, len(numbers) + 1)):
-            found.append(f"request {key.hex()}: its calls are not numbered 1 to {len(numbers)}")
+    found = [f"text {d.hex()} is not what was recorded" for d, t in texts.items() if digest(t) != d]
+    for _, request in reel.requests():
+        named = [*(t for _, t in request["messages"]), request["schema"]]
+        found += [f"a call lacks the text {t}" for t in named if bytes.fromhex(t) not in texts]
     return found
 
 
@@ -42,7 +44,7 @@ def exported(path: str | Path) -> Iterator[str]:
         yield _line(kind="run", settings=settings)
     for text in reel.texts().values():
         yield _line(kind="text", text=text)
-    for d, tokens in reel.counts.items():
+    for d, tokens in sorted(reel.counts.items()):
         yield _line(kind="count", digest=d.hex(), tokens=tokens)
     runs = {settings: n for n, settings in enumerate(reel.runs)}
     for taken, request in reel.requests():
@@ -59,44 +61,89 @@ def exported(path: str | Path) -> Iterator[str]:
 def imported(lines: Iterable[str], path: str | Path) -> Reel:
     """A new reel out of the lines that `exported` gives. TapeError names the first bad line."""
     path = Path(path)
-    if path.exists():
+    if is_recorded(path) or path.exists():
         raise TapeError(f"{path}: is there already; name a new file")
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    runs: list[str] = []
-    texts: dict[str, str] = {}
-    counts: dict[bytes, int] = {}
-    n = 0
+    half = path.with_name(f".{path.name[:200]}.{os.getpid()}")
     try:
         with Reel(half, record=True) as reel:
+            n = 0
+            rows = _Rows(reel)
             for n, line in enumerate(lines, 1):
-                row = json.loads(line)
-                kind = row.pop("kind")
-                if (n == 1) != (kind == "tape") or (kind == "tape" and row["format"] > FORMAT):
-                    raise ValueError("it does not begin as a tape of this kit")
-                if kind == "model":
-                    reel.add_model(ModelOnTape(**row))
-                elif kind == "run":
-                    runs.append(row["settings"])
-                elif kind == "text":
-                    texts[digest(row["text"]).hex()] = row["text"]
-                elif kind == "count":
-                    counts[bytes.fromhex(row["digest"])] = row["tokens"]
-                elif kind == "call":
-                    key, outcome = bytes.fromhex(row["key"]), Outcome(**row["outcome"])
-                    request = row["request"]
-                    own = [texts[t] for _, t in request["messages"]] + [texts[request["schema"]]]
-                    taken = Taken(key, row["ordinal"], runs[row["run"]], outcome)
-                    reel.add(taken, request, own, counts)
+                try:
+                    rows.add(json.loads(line))
+                except (ValueError, KeyError, TypeError, IndexError, RecursionError) as e:
+                    why = f"no {e}" if isinstance(e, KeyError) else e
+                    raise TapeError(f"line {n}: is no line of an exported tape ({why})") from None
             if not n:
-                raise ValueError("there are no lines")
+                raise TapeError("line 1: is no line of an exported tape (there is none)")
         half.replace(path)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as e:
-        raise TapeError(f"line {n}: is no line of an exported tape ({e})") from None
     except OSError as e:
         raise TapeError(f"{path}: cannot be written ({e.strerror})") from None
     finally:
-        half.unlink(missing_ok=True)
+        for rest in ("", "-wal", "-journal"):
+            half.with_name(half.name + rest).unlink(missing_ok=True)
     return Reel(path)
+
+
+class _Rows:
+    """Puts lines on a reel. ValueError, KeyError or TypeError for one that cannot be."""
+
+    def __init__(self, reel: Reel) -> None:
+        self._reel = reel
+        self._begun = False
+        self._runs: list[str] = []
+        self._texts: dict[str, str] = {}
+
+    def add(self, row: Any) -> None:
+        if not isinstance(row, dict):
+            raise ValueError("no object")
+        kind = row.pop("kind")
+        if self._begun == (kind == "tape"):
+            raise ValueError("a tape begins with one line of the kind tape")
+        if kind == "tape":
+            if row["format"] != FORMAT:
+                raise ValueError(f"format {row['format']}; this kit reads {FORMAT}")
+            self._begun = True
+        elif kind == "model":
+            self._reel.add_model(_made(ModelOnTape, row))
+        elif kind == "run":
+            self._reel.add_run(row["settings"])
+            self._runs.append(row["settings"])
+        elif kind == "text":
+            self._texts[digest(row["text"]).hex()] = row["text"]
+        elif kind == "count":
+            self._reel.add_count(bytes.fromhex(row["digest"]), _a(int, row["tokens"]))
+        elif kind == "call":
+            self._add_call(row)
+        else:
+            raise ValueError(f"kind {kind!r}")
+
+    def _add_call(self, row: dict[str, Any]) -> None:
+        key, run, ordinal = bytes.fromhex(row["key"]), _a(int, row["run"]), _a(int, row["ordinal"])
+        if run < 0 or ordinal < 1 or (key, ordinal) in self._reel.calls:
+            raise ValueError(f"call {row['key']}, {ordinal}, of run {run}")
+        request = row["request"]
+        if request["model"] not in self._reel.models:
+            raise ValueError(f"model {request['model']!r}")
+        texts = [self._texts[t] for _, t in request["messages"]] + [self._texts[request["schema"]]]
+        taken = Taken(key, ordinal, self._runs[run], _made(Outcome, row["outcome"]))
+        self._reel.add(taken, request, texts)
+
+
+def _made(kind: type[_T], body: dict[str, Any]) -> _T:
+    """One of our records; TypeError where a field is missing, too many or of another type."""
+    hints = get_type_hints(kind)
+    return kind(**{name: _a(hints[name], value) for name, value in body.items()})
+
+
+def _a(hint: Any, value: Any) -> Any:
+    """The value, if it is of that type; TypeError otherwise. A whole number is a float as well."""
+    kinds = get_args(hint) or (hint,)
+    if type(value) in kinds:
+        return value
+    if float in kinds and type(value) is int:
+        return float(value)
+    raise TypeError(f"{value!r} instead of {' or '.join(k.__name__ for k in kinds)}")
 
 
 def _line(**body: Any) -> str:

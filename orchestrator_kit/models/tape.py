@@ -9,12 +9,13 @@ patterns on one tape share the answers to equal calls, which makes their compari
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from orchestrator_kit.errors import ModelError, NotOnTape, UsageError
+from orchestrator_kit.errors import ModelError, NotOnTape, TapeError, UsageError
 from orchestrator_kit.models import simulated
 from orchestrator_kit.models.base import (
     Message,
@@ -27,12 +28,13 @@ from orchestrator_kit.models.base import (
     innermost,
 )
 from orchestrator_kit.models.base import for_run as of_run
+from orchestrator_kit.models.course import Course, joined
+from orchestrator_kit.models.endpoint import EndpointModel
 from orchestrator_kit.models.prices import price_of
-from orchestrator_kit.models.reel import ModelOnTape, Outcome, Reel, Taken, digest
+from orchestrator_kit.models.reel import CUT, ModelOnTape, Outcome, Reel, Taken, digest
 from orchestrator_kit.models.tokens import tokenizer_of
 
-_SETTLE = 20  # turns of the loop after which everybody has asked who is going to
-_GIVE_UP_S = 5.0  # on a recorded call that nobody asks for again
+_LATE_S = 1.0  # by how much, on virtual time, a call may be cut off later than when recorded
 
 
 class Tape:
@@ -40,9 +42,10 @@ class Tape:
 
     With a `model` it goes on recording, and what is on the reel is played back: at once where time
     is real, in the order in which it was recorded; in the recorded time where it is virtual.
-    Without one it only plays back, on virtual time, and what the reel lacks is a NotOnTape. A
-    failure that nobody paid for and that nothing came after (an outage) is asked again where there
-    is a model. `name` says whose recording is meant where a reel has several.
+    Without one it only plays back, on virtual time, and what the reel lacks is a NotOnTape. Where
+    there is a model, an outage (a failure that nobody paid for and that nothing came after) is
+    asked again, and so is a call that was cut off. `name` says whose recording is meant where a
+    reel has several.
     """
 
     def __init__(
@@ -51,28 +54,46 @@ class Tape:
         self._owned = not isinstance(reel, Reel)
         self.reel = reel if isinstance(reel, Reel) else Reel(reel, record=model is not None)
         self.model = model
+        try:
+            self.about = self._which(model, name)
+        except BaseException:
+            if self._owned:
+                self.reel.close()
+            raise
+        self._course: Course | None = None
+
+    def _which(self, model: Model | None, name: str | None) -> ModelOnTape:
+        """Whose recording this is."""
         if model is not None:
             self.reel.add_model(_described(model))
             name = model.name
-        names = list(self.reel.models)
+        path, names = self.reel.path, list(self.reel.models)
+        if not names:
+            raise TapeError(f"{path}: there is nothing recorded")
         if name is None and len(names) != 1:
-            raise UsageError(f"{self.reel.path}: which recording? it has {', '.join(names)}")
+            raise UsageError(f"{path}: which recording? it has {', '.join(names)}")
         if (name or names[0]) not in self.reel.models:
-            raise UsageError(f"{self.reel.path}: has {', '.join(names)}, but no {name}")
-        self.about = self.reel.models[name or names[0]]
-        self._settings = ""
-        self._asked: Counter[bytes] = Counter()
-        self._new_counts: dict[bytes, int] = {}
-        self._began: float | None = None
-        self._before = 0.0  # seconds of this run that were recorded by an earlier process
-        self._queue: _InOrder | None = None
+            raise UsageError(f"{path}: has {', '.join(names)}, but no {name}")
+        return self.reel.models[name or names[0]]
 
     def for_run(self, settings: str) -> Tape:
         """The same tape at the beginning of a run."""
+        self.reel.open()
         model = None if self.model is None else of_run(self.model, settings)
         run = Tape(self.reel, model, name=self.name)
-        run._settings = settings
+        run._course = joined(self.reel, settings, self, run._fresh(settings))
+        with suppress(RuntimeError):  # no loop is running: then it begins with its first call
+            run._course.begin()
         return run
+
+    def _fresh(self, settings: str) -> Course:
+        """The course of a run that begins now."""
+        if self.virtual:
+            return Course(settings, 0.0, ())
+        mine = [t for t in self.reel.calls.values() if t.settings == settings]
+        mine.sort(key=lambda t: t.outcome.ended)
+        before = mine[-1].outcome.ended if mine else 0.0
+        return Course(settings, before, filter(self._stands, mine))
 
     @property
     def name(self) -> str:
@@ -112,11 +133,12 @@ class Tape:
         if self.about.counter == "named":
             return tokenizer_of(self.name)(text)
         key = digest(self.name, text)
-        known = self.reel.counts.get(key) or self._new_counts.get(key)
+        known = self.reel.counts.get(key)
         if known is None:
             if self.model is None:
                 raise NotOnTape(f"{self.reel.path}: does not say how long a text of this run is")
-            known = self._new_counts[key] = self.model.count_tokens(text)
+            known = self.model.count_tokens(text)
+            self.reel.add_count(key, known)
         return known
 
     def price(self, usage: Usage) -> float | None:
@@ -138,51 +160,39 @@ class Tape:
     async def complete(self, request: Request) -> Reply:
         """What was recorded, or what the model says now."""
         purpose = request.purpose or Purpose("", "")
-        if self._began is None:
-            self._began = asyncio.get_running_loop().time()
-            if not self.virtual:
-                self._before = self.reel.last_end(self._settings)
+        if self._course is None:
+            self._course = self._fresh("")
         key = self._key(request, purpose)
-        self._asked[key] += 1
-        ordinal = self._asked[key]
+        self._course.asked[key] += 1
+        ordinal = self._course.asked[key]
         taken = self.reel.calls.get((key, ordinal))
         if taken is not None and self._stands(taken):
-            await self._pass_time(taken, request.pulse)
+            await self._pass_time(self._course, taken, request.pulse)
             return self._again(taken.outcome)
-        if self.model is None:
-            raise NotOnTape(
-                f"{self.reel.path}: has no reply to this request of {purpose.agent}"
-                f"{f' for {purpose.subtask}' if purpose.subtask else ''}; "
-                "run it as it was recorded, or with the model"
-            )
-        return await self._taken_down(self.model, request, purpose, key, ordinal)
+        if self.model is not None:
+            return await self._taken_down(self.model, request, purpose, self._course, key, ordinal)
+        raise NotOnTape(
+            f"{self.reel.path}: has no reply to this request of {purpose.agent or 'nobody'}"
+            f"{f' for {purpose.subtask}' if purpose.subtask else ''}; "
+            "run it as it was recorded, or with the model"
+        )
 
     def _stands(self, taken: Taken) -> bool:
         """Whether what was recorded is final, and not an outage that may be over by now."""
-        return (
-            self.model is None
-            or taken.outcome.paid
-            or (taken.key, taken.ordinal + 1) in self.reel.calls
-        )
+        followed = (taken.key, taken.ordinal + 1) in self.reel.calls
+        return self.model is None or taken.outcome.paid or (followed and not taken.outcome.cut)
 
-    @property
-    def _now(self) -> float:
-        assert self._began is not None
-        return round(asyncio.get_running_loop().time() - self._began, 6)
-
-    async def _pass_time(self, taken: Taken, pulse: Pulse | None) -> None:
+    async def _pass_time(self, course: Course, taken: Taken, pulse: Pulse | None) -> None:
         """Wait as long as it takes for calls to end in the order in which they were recorded."""
-        outcome, same_run = taken.outcome, taken.settings == self._settings
         if not self.virtual:
-            if same_run:
-                if self._queue is None:
-                    self._queue = _InOrder(self.reel, self._settings)
-                await self._queue.turn(taken)
+            await course.turn(taken)
             return
+        outcome, now = taken.outcome, course.now
         # A recorded second had overhead in it, which virtual time has not: calls begin earlier.
-        now = self._now
-        early = same_run and now <= outcome.started + 1e-6
+        early = taken.settings == course.settings and now <= outcome.started + 1e-6
         left = outcome.ended - now if early else outcome.seconds
+        if outcome.cut:
+            left += _LATE_S
         if pulse is not None and self.beats:
             written, whole = outcome.output_tokens or 0, left
             while left > pulse.every_s:
@@ -201,65 +211,76 @@ class Tape:
             assert usage is not None
             cut = outcome.finish == "length"
             return Reply(outcome.text, usage, outcome.cost_usd, "length" if cut else "stop")
+        if outcome.cut:
+            raise NotOnTape(
+                f"{self.reel.path}: nobody knows what this call would have brought; it was cut off "
+                f"after {outcome.seconds:g} s"
+            )
         error = _error_of(outcome.kind)(outcome.text)
         error.usage, error.cost_usd = usage, outcome.cost_usd
         error.retry_after = outcome.retry_after
         raise error
 
     async def _taken_down(
-        self, model: Model, request: Request, purpose: Purpose, key: bytes, ordinal: int
+        self,
+        model: Model,
+        request: Request,
+        purpose: Purpose,
+        course: Course,
+        key: bytes,
+        ordinal: int,
     ) -> Reply:
         """The model's answer, on the reel before anybody sees it."""
         loop = asyncio.get_running_loop()
-        began, started = loop.time(), self._before + self._now
-        error: ModelError | None = None
-        reply: Reply | None = None
+        started, began = course.before + course.now, loop.time()
+
+        def take_down(outcome: Outcome, usage: Usage | None, cost: float | None) -> None:
+            if usage is not None:
+                outcome = replace(
+                    outcome,
+                    input_tokens=usage.input_tokens,
+                    output_tokens=usage.output_tokens,
+                    estimated=usage.estimated,
+                    cost_usd=cost,
+                )
+            taken = Taken(key, ordinal, course.settings, outcome)
+            self.reel.add(taken, self._asked(request, purpose), _texts(request))
+
+        def so_far() -> Outcome:
+            ended = course.before + course.now
+            return Outcome(started, ended, round(loop.time() - began, 6))
+
         try:
             reply = await model.complete(request)
         except ModelError as e:
-            error = e
-        seconds = round(loop.time() - began, 6)
-        outcome = Outcome(started, self._before + self._now, seconds)
-        if reply is not None:
-            usage, cost = reply.usage, reply.cost_usd
-            outcome = replace(outcome, text=reply.text, finish=reply.finish)
-        else:
-            assert error is not None
-            usage, cost = error.usage, error.cost_usd
-            outcome = replace(
-                outcome, text=str(error), kind=error.kind, retry_after=error.retry_after
-            )
-        if usage is not None:
-            outcome = replace(
-                outcome,
-                input_tokens=usage.input_tokens,
-                output_tokens=usage.output_tokens,
-                estimated=usage.estimated,
-                cost_usd=cost,
-            )
-        schema = request.format.schema_text if request.format else ""
-        self.reel.add(
-            Taken(key, ordinal, self._settings, outcome),
-            {
-                "model": self.name,
-                "role": purpose.role,
-                "agent": purpose.agent,
-                "subtask": purpose.subtask,
-                "messages": [[m.speaker, digest(m.content).hex()] for m in request.messages],
-                "format": request.format.name if request.format else None,
-                "schema": digest(schema).hex(),
-                "max_output_tokens": request.max_output_tokens,
-                "temperature": request.temperature,
-                "sample": request.sample,
-            },
-            [*(m.content for m in request.messages), schema],
-            self._new_counts,
+            failed = replace(so_far(), text=str(e), kind=e.kind, retry_after=e.retry_after)
+            take_down(failed, e.usage, e.cost_usd)
+            raise
+        except asyncio.CancelledError:
+            take_down(replace(so_far(), kind=CUT), None, None)
+            raise
+        take_down(
+            replace(so_far(), text=reply.text, finish=reply.finish), reply.usage, reply.cost_usd
         )
-        self._new_counts = {}
-        if error is not None:
-            raise error
-        assert reply is not None
         return reply
+
+    def _asked(self, request: Request, purpose: Purpose) -> dict[str, Any]:
+        """A request as it stands on the reel; its texts are named by their digests."""
+        *messages, schema = map(digest, _texts(request))
+        return {
+            "model": self.name,
+            "role": purpose.role,
+            "agent": purpose.agent,
+            "subtask": purpose.subtask,
+            "messages": [
+                [m.speaker, d.hex()] for m, d in zip(request.messages, messages, strict=True)
+            ],
+            "format": request.format.name if request.format else None,
+            "schema": schema.hex(),
+            "max_output_tokens": request.max_output_tokens,
+            "temperature": request.temperature,
+            "sample": request.sample,
+        }
 
     def _key(self, request: Request, purpose: Purpose) -> bytes:
         form = request.format
@@ -271,49 +292,6 @@ class Tape:
             f"{form.name} {form.schema_text}" if form else "",
             *map(_message_digest, request.messages),
         )
-
-
-class _InOrder:
-    """Lets recorded calls end in the order in which they were recorded, without their waits.
-
-    Patterns in which agents look at what others did until now ask the same again only so.
-    """
-
-    def __init__(self, reel: Reel, settings: str) -> None:
-        mine = [t for t in reel.calls.values() if t.settings == settings]
-        mine.sort(key=lambda t: t.outcome.ended)
-        self._line = [(t.key, t.ordinal) for t in mine]
-        self._place = {call: n for n, call in enumerate(self._line)}
-        self._at = 0  # whose turn it is
-        self._gone: set[int] = set()
-        self._here: dict[int, asyncio.Event] = {}
-
-    async def turn(self, taken: Taken) -> None:
-        """Wait for this call's turn, and so long at most for one before it to be asked for."""
-        place = self._place[taken.key, taken.ordinal]
-        mine = self._here[place] = asyncio.Event()
-        try:
-            for _ in range(_SETTLE):
-                await asyncio.sleep(0)
-            while self._at < place:
-                at = self._at
-                try:
-                    async with asyncio.timeout(_GIVE_UP_S):
-                        await mine.wait()
-                except TimeoutError:
-                    if self._at == at and at not in self._here:
-                        self._leaves(at)
-        finally:
-            del self._here[place]
-            self._leaves(place)
-
-    def _leaves(self, place: int) -> None:
-        self._gone.add(place)
-        while self._at in self._gone:
-            self._gone.discard(self._at)
-            self._at += 1
-        if following := self._here.get(self._at):
-            following.set()
 
 
 def simulated_of(reel: Reel) -> simulated.SimulatedModel | None:
@@ -333,7 +311,7 @@ def _described(model: Model) -> ModelOnTape:
         known = simulated.PROFILES.get(inner.profile.name) == inner.profile
         counter = "simulated" if known else "recorded"
     else:
-        counter = "named" if type(inner).__name__ == "EndpointModel" else "recorded"
+        counter = "named" if isinstance(inner, EndpointModel) else "recorded"
     return ModelOnTape(
         model.name,
         model.window,
@@ -359,3 +337,11 @@ def _error_of(kind: str) -> type[ModelError]:
 @lru_cache(maxsize=16_384)
 def _message_digest(message: Message) -> bytes:
     return digest(message.speaker, message.content)
+
+
+def _texts(request: Request) -> list[str]:
+    """The texts of a request: its messages, and the schema of what it wants."""
+    return [
+        *(m.content for m in request.messages),
+        request.format.schema_text if request.format else "",
+    ]
