@@ -155,6 +155,8 @@ class Reel:
         with _clearly(self.path):
             if not self._record:
                 with self._reading() as db:
+                    if _is_empty(db):
+                        raise TapeError(f"{self.path}: there is nothing recorded")
                     self._read(db)
                 return
             self._db = _connected(self.path)
@@ -170,7 +172,7 @@ class Reel:
         """Take the file for ourselves, and make it a reel if there is nothing yet."""
         db.execute("PRAGMA locking_mode=EXCLUSIVE")
         db.execute("BEGIN EXCLUSIVE")
-        if db.execute("PRAGMA application_id").fetchone() == (0,):  # it is empty
+        if _is_empty(db):
             db.execute(f"PRAGMA application_id={_APPLICATION}")
             db.execute(f"PRAGMA user_version={FORMAT}")
             for statement in _TABLES.strip().split(";\n"):
@@ -388,6 +390,11 @@ def _connected(path: Path, mode: str = "rwc") -> sqlite3.Connection:
     return sqlite3.connect(
         where, uri=True, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
     )
+
+
+def _is_empty(db: sqlite3.Connection) -> bool:
+    """Whether whoever made it was killed before it was a reel."""
+    return bool(db.execute("PRAGMA application_id").fetchone() == (0,))
 
 
 def _integrity(db: sqlite3.Connection) -> list[str]:
