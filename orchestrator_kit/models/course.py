@@ -28,7 +28,7 @@ class Course:
         self.settings = settings
         self.before = before
         self.asked: Counter[bytes] = Counter()
-        self.tapes: set[int] = set()
+        self.tapes: list[object] = []
         self._began: float | None = None
         self._place = {(t.key, t.ordinal): n for n, t in enumerate(line)}
         self._at = 0  # whose turn it is
@@ -36,16 +36,17 @@ class Course:
         self._here: dict[int, asyncio.Event] = {}
 
     def begin(self) -> None:
-        """Count the seconds from now on, unless they are counted already."""
-        if self._began is None:
+        """Count the seconds from now on, unless something was asked already."""
+        if self._began is None or not self.asked:
             self._began = asyncio.get_running_loop().time()
 
     @property
     def now(self) -> float:
         """Seconds since the run began in this process, on the loop's clock."""
-        self.begin()
+        if self._began is None:
+            self.begin()
         assert self._began is not None
-        return round(asyncio.get_running_loop().time() - self._began, 6)
+        return asyncio.get_running_loop().time() - self._began
 
     async def turn(self, taken: Taken) -> None:
         """Wait for this call's turn; a call before it that is not made again is not waited for."""
@@ -82,9 +83,13 @@ _courses: WeakKeyDictionary[Reel, Course] = WeakKeyDictionary()
 
 
 def joined(reel: Reel, settings: str, tape: object, fresh: Course) -> Course:
-    """The course that a tape takes part in: `fresh`, unless another tape began the run already."""
+    """The course that a tape takes part in: that of the tapes of other models, or a `fresh` one.
+
+    A run's models all join before it makes its first call.
+    """
     course = _courses.get(reel)
-    if course is None or course.settings != settings or id(tape) in course.tapes:
+    known = course is not None and course.settings == settings and not course.asked
+    if course is None or not known or any(tape is other for other in course.tapes):
         course = _courses[reel] = fresh
-    course.tapes.add(id(tape))
+    course.tapes.append(tape)
     return course

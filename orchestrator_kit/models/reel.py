@@ -64,6 +64,7 @@ class Outcome:
     """What became of a call: a reply, or (where `kind` is set) a failure.
 
     `seconds` is how long it took; `started` and `ended` count from the beginning of its run.
+    `beats` are its signs of life, if somebody wanted them: seconds from its start, tokens written.
     """
 
     started: float
@@ -77,6 +78,7 @@ class Outcome:
     cost_usd: float | None = None
     kind: str | None = None
     retry_after: float | None = None
+    beats: list[tuple[float, int]] | None = None
 
     @property
     def cut(self) -> bool:
@@ -171,6 +173,7 @@ class Reel:
     def _take(self, db: sqlite3.Connection) -> None:
         """Take the file for ourselves, and make it a reel if there is nothing yet."""
         db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        db.execute("PRAGMA synchronous=OFF")  # of a file without anything, nothing can be lost
         db.execute("BEGIN EXCLUSIVE")
         if _is_empty(db):
             db.execute(f"PRAGMA application_id={_APPLICATION}")
@@ -180,8 +183,8 @@ class Reel:
         else:
             self._read(db)  # before anything is changed
         db.execute("COMMIT")
-        db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
+        db.execute("PRAGMA journal_mode=WAL")
 
     def _read(self, db: sqlite3.Connection) -> None:
         """All but the texts, which only a reader of requests needs. TapeError for any damage."""
@@ -222,9 +225,10 @@ class Reel:
             return
         with closing(self._db) as db, _clearly(self.path):
             try:
-                if self._uncommitted:
-                    with self._transaction():
-                        pass
+                with self._transaction():  # for the counts; the next line wants one as well, since
+                    pass  # after an integrity check SQLite takes the file for being read
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # and wait for the disk, once
+                db.execute("PRAGMA synchronous=OFF")
                 db.execute("PRAGMA journal_mode=DELETE")
             finally:
                 self._db = None

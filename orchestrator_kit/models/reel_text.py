@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from orchestrator_kit.errors import TapeError
 from orchestrator_kit.models.reel import (
@@ -126,8 +126,10 @@ class _Rows:
         if request["model"] not in self._reel.models:
             raise ValueError(f"model {request['model']!r}")
         texts = [self._texts[t] for _, t in request["messages"]] + [self._texts[request["schema"]]]
-        taken = Taken(key, ordinal, self._runs[run], _made(Outcome, row["outcome"]))
-        self._reel.add(taken, request, texts)
+        outcome = _made(Outcome, row["outcome"])
+        for at, tokens in outcome.beats or ():
+            _a(float, at), _a(int, tokens)
+        self._reel.add(Taken(key, ordinal, self._runs[run], outcome), request, texts)
 
 
 def _made(kind: type[_T], body: dict[str, Any]) -> _T:
@@ -138,7 +140,7 @@ def _made(kind: type[_T], body: dict[str, Any]) -> _T:
 
 def _a(hint: Any, value: Any) -> Any:
     """The value, if it is of that type; TypeError otherwise. A whole number is a float as well."""
-    kinds = get_args(hint) or (hint,)
+    kinds = [get_origin(kind) or kind for kind in get_args(hint) or (hint,)]
     if type(value) in kinds:
         return value
     if float in kinds and type(value) is int:

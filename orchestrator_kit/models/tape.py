@@ -12,6 +12,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -191,15 +192,16 @@ class Tape:
         # A recorded second had overhead in it, which virtual time has not: calls begin earlier.
         early = taken.settings == course.settings and now <= outcome.started + 1e-6
         left = outcome.ended - now if early else outcome.seconds
-        if outcome.cut:
-            left += _LATE_S
+        loop = asyncio.get_running_loop()
+        end = loop.time() + left
         if pulse is not None and self.beats:
-            written, whole = outcome.output_tokens or 0, left
-            while left > pulse.every_s:
-                await asyncio.sleep(pulse.every_s)
-                left -= pulse.every_s
-                pulse.beat(int(written * (1 - left / whole)))
-        await asyncio.sleep(max(0.0, left))
+            for at, tokens in _beats(outcome, pulse.every_s):
+                await asyncio.sleep(max(0.0, end - outcome.seconds + at - loop.time()))
+                pulse.beat(tokens)
+        if outcome.cut:
+            end += _LATE_S
+        if end > loop.time():  # what failed at once gave nobody else a turn
+            await asyncio.sleep(end - loop.time())
 
     def _again(self, outcome: Outcome) -> Reply:
         """The recorded reply, or the recorded failure raised."""
@@ -248,8 +250,17 @@ class Tape:
 
         def so_far() -> Outcome:
             ended = course.before + course.now
-            return Outcome(started, ended, round(loop.time() - began, 6))
+            return Outcome(started, ended, loop.time() - began, beats=beats)
 
+        pulse, beats = request.pulse, None
+        if pulse is not None:
+            beats = []
+
+            def beat(tokens: int) -> None:
+                beats.append((loop.time() - began, tokens))
+                pulse.beat(tokens)
+
+            request = replace(request, pulse=Pulse(pulse.every_s, beat))
         try:
             reply = await model.complete(request)
         except ModelError as e:
@@ -345,3 +356,12 @@ def _texts(request: Request) -> list[str]:
         *(m.content for m in request.messages),
         request.format.schema_text if request.format else "",
     ]
+
+
+def _beats(outcome: Outcome, every_s: float) -> list[tuple[float, int]]:
+    """The signs of life of a call; where none were wanted then, as a steady writer gives them."""
+    if outcome.beats is not None:
+        return outcome.beats
+    written, whole = outcome.output_tokens or 0, outcome.seconds
+    times = [every_s * n for n in range(1, ceil(whole / every_s))]
+    return [(at, int(written * at / whole)) for at in times]
