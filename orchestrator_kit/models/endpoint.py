@@ -128,7 +128,9 @@ class EndpointModel:
             raise UsageError("the key has characters that cannot be sent: copy it once more")
         self._key = key or "none"
         self._login = unquote(login)
+        self._basic = base64.b64encode(self._login.encode()).decode()
         secrets = {key, login, self._login, login.partition(":")[2], self._login.partition(":")[2]}
+        secrets.add(self._basic)
         self._secrets = sorted(secrets - {""}, key=len, reverse=True)
 
     def __repr__(self) -> str:
@@ -197,11 +199,10 @@ class EndpointModel:
         from httpx2 import Limits
         from openai import AsyncOpenAI, DefaultAioHttpClient
 
-        login = base64.b64encode(self._login.encode()).decode()
         return AsyncOpenAI(
             api_key=self._key,
             base_url=self.url,
-            default_headers={"Authorization": f"Basic {login}"} if login else None,
+            default_headers={"Authorization": f"Basic {self._basic}"} if self._basic else None,
             # Attempts and their time are ours to limit: for the body as well as
             # for the head of the answer, and with a bound on what is waited for.
             max_retries=0,
