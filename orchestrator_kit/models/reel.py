@@ -12,6 +12,7 @@ checksum in every row. Nothing of a connection (key, header, address) ever comes
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -187,7 +188,11 @@ class Reel:
         db.execute("PRAGMA journal_mode=WAL")
 
     def _read(self, db: sqlite3.Connection) -> None:
-        """All but the texts, which only a reader of requests needs. TapeError for any damage."""
+        """All but the texts, which only a reader of requests needs. TapeError for any damage.
+
+        Rows are fetched before they are checked: a query that an error left half read would hold
+        the file for as long as somebody keeps the error's traceback, as notebooks do.
+        """
         if faults := _integrity(db):
             raise TapeError(f"{self.path}: is damaged ({faults[0]})")
         for number, body, checksum in db.execute(
@@ -197,23 +202,25 @@ class Reel:
             model = ModelOnTape(**json.loads(body.decode()))
             self.models[model.name] = model
         names = {}
-        rows = db.execute("SELECT id, settings, checksum FROM runs ORDER BY id")
+        rows = db.execute("SELECT id, settings, checksum FROM runs ORDER BY id").fetchall()
         for number, settings, checksum in rows:
             self._check(checksum, f"run {number}", str(number), settings)
             names[number] = _text(settings)
             self.runs[names[number]] = number
         rows = db.execute(
             "SELECT id, key, ordinal, run, request, outcome, checksum FROM calls ORDER BY id"
-        )
+        ).fetchall()
         for number, key, ordinal, run, request, outcome, checksum in rows:
             self._check(checksum, f"call {number}", key, f"{ordinal} {run}", request, outcome)
             taken = Taken(key, ordinal, names[run], Outcome(**json.loads(outcome.decode())))
             self.calls[key, ordinal] = taken
-        for name, tokens, checksum in db.execute("SELECT digest, tokens, checksum FROM counts"):
+        for name, tokens, checksum in db.execute(
+            "SELECT digest, tokens, checksum FROM counts"
+        ).fetchall():
             self._check(checksum, f"count {name.hex()}", name, str(tokens))
             self.counts[name] = tokens
         self.counts.update(self._uncommitted)
-        self._texts.update(d for (d,) in db.execute("SELECT digest FROM texts"))
+        self._texts.update(d for (d,) in db.execute("SELECT digest FROM texts").fetchall())
 
     def _check(self, checksum: bytes, what: str, *parts: str | bytes) -> None:
         if digest(*parts) != checksum:
@@ -311,9 +318,13 @@ class Reel:
     # ---- reading ----
 
     def texts(self) -> dict[bytes, str]:
-        """All texts of requests, by their digests."""
+        """All texts of requests, by their digests. TapeError names one that is damaged."""
+        found = {}
         with _clearly(self.path), self._reading() as db:
-            return {d: _text(t) for d, t in db.execute("SELECT digest, text FROM texts")}
+            for name, text in db.execute("SELECT digest, text FROM texts").fetchall():
+                self._check(name, f"text {name.hex()}", text)
+                found[name] = _text(text)
+        return found
 
     def requests(self) -> Iterator[tuple[Taken, dict[str, Any]]]:
         """Every call with its request; texts are named by their digests in hexadecimal."""
@@ -418,7 +429,9 @@ def _clearly(path: Path) -> Iterator[None]:
             why = "is in use by another process; wait for it to end, or use another file"
         elif code == sqlite3.SQLITE_FULL:
             why = "the disk is full; what was recorded before is safe"
-        elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM) or (
+            code == sqlite3.SQLITE_IOERR and path.exists() and not os.access(path, os.W_OK)
+        ):
             why = "cannot be opened for writing here; copy it to where it can"
             if path.with_name(f"{path.name}-wal").exists():
                 why = (

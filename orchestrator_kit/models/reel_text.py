@@ -21,17 +21,15 @@ from orchestrator_kit.models.reel import (
 )
 
 _T = TypeVar("_T", ModelOnTape, Outcome)
+_NO_LINE = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
 
 
 def damage(path: str | Path) -> list[str]:
-    """What is wrong inside a reel, a line each; empty for a sound one. TapeError if it is none."""
+    """What a reel lacks, a line each; empty for a sound one. TapeError for anything damaged."""
     reel = Reel(path)  # which has a look at all but the texts
     texts = reel.texts()
-    found = [f"text {d.hex()} is not what was recorded" for d, t in texts.items() if digest(t) != d]
-    for _, request in reel.requests():
-        named = [*(t for _, t in request["messages"]), request["schema"]]
-        found += [f"a call lacks the text {t}" for t in named if bytes.fromhex(t) not in texts]
-    return found
+    named = [t for _, r in reel.requests() for t in [*(t for _, t in r["messages"]), r["schema"]]]
+    return [f"a call lacks the text {t}" for t in named if bytes.fromhex(t) not in texts]
 
 
 def exported(path: str | Path) -> Iterator[str]:
@@ -71,7 +69,7 @@ def imported(lines: Iterable[str], path: str | Path) -> Reel:
             for n, line in enumerate(lines, 1):
                 try:
                     rows.add(json.loads(line))
-                except (ValueError, KeyError, TypeError, IndexError, RecursionError) as e:
+                except _NO_LINE as e:
                     why = f"no {e}" if isinstance(e, KeyError) else e
                     raise TapeError(f"line {n}: is no line of an exported tape ({why})") from None
             if not n:
@@ -86,7 +84,7 @@ def imported(lines: Iterable[str], path: str | Path) -> Reel:
 
 
 class _Rows:
-    """Puts lines on a reel. ValueError, KeyError or TypeError for one that cannot be."""
+    """Puts lines on a reel. One of `_NO_LINE` for one that cannot be."""
 
     def __init__(self, reel: Reel) -> None:
         self._reel = reel
