@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -77,7 +77,8 @@ def test_a_bit_that_is_flipped_anywhere_is_noticed_or_changes_nothing(
 ) -> None:
     whole, text = said(Reel(file)), list(exported(file))
     rng = Random(3)
-    places = [*range(100), *(rng.randrange(100, len(sound)) for _ in range(500))]
+    heads = [page + n for page in range(0, len(sound), 4_096) for n in range(14)]
+    places = [*range(100), *heads, *(rng.randrange(100, len(sound)) for _ in range(300))]
     noticed = 0
     for place in places:
         data = bytearray(sound)
@@ -273,6 +274,21 @@ def test_where_there_is_no_room_the_run_ends_and_what_was_recorded_stays(
     assert again.code == 0
     assert kept <= set(Reel(file).calls)
     assert alone(file)
+
+
+def test_a_call_that_found_no_room_can_be_stored_once_there_is_some(file: Path) -> None:
+    with Reel(file, record=True) as reel:
+        taken, request = next(reel.requests())
+        other = replace(taken, key=b"x" * 16)
+        assert reel._db
+        reel._db.execute("PRAGMA max_page_count=1")  # SQLite takes it for the pages there are
+        with pytest.raises(TapeError, match="the disk is full"):
+            reel.add(other, request, ["long " * 10_000])
+        assert (other.key, 1) not in reel.calls
+        reel._db.execute("PRAGMA max_page_count=1000000")
+        reel.add(other, request, ["long " * 10_000])
+    assert Reel(file).calls[other.key, other.ordinal] == other
+    assert damage(file) == []
 
 
 def test_on_a_disk_that_is_full_too(tmp_path: Path, small_folder: Path) -> None:

@@ -195,9 +195,8 @@ class Reel:
         """
         if faults := _integrity(db):
             raise TapeError(f"{self.path}: is damaged ({faults[0]})")
-        for number, body, checksum in db.execute(
-            "SELECT id, body, checksum FROM models ORDER BY 1"
-        ):
+        rows = db.execute("SELECT id, body, checksum FROM models ORDER BY id").fetchall()
+        for number, body, checksum in rows:
             self._check(checksum, f"model {number}", body)
             model = ModelOnTape(**json.loads(body.decode()))
             self.models[model.name] = model
@@ -214,9 +213,8 @@ class Reel:
             self._check(checksum, f"call {number}", key, f"{ordinal} {run}", request, outcome)
             taken = Taken(key, ordinal, names[run], Outcome(**json.loads(outcome.decode())))
             self.calls[key, ordinal] = taken
-        for name, tokens, checksum in db.execute(
-            "SELECT digest, tokens, checksum FROM counts"
-        ).fetchall():
+        rows = db.execute("SELECT digest, tokens, checksum FROM counts").fetchall()
+        for name, tokens, checksum in rows:
             self._check(checksum, f"count {name.hex()}", name, str(tokens))
             self.counts[name] = tokens
         self.counts.update(self._uncommitted)
