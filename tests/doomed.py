@@ -19,7 +19,7 @@ from typing import Any
 
 from orchestrator_kit.experiments import run
 from orchestrator_kit.loading import load_task
-from orchestrator_kit.models import endpoint, reel
+from orchestrator_kit.models import endpoint, reel, reel_file
 from orchestrator_kit.models.tape import Tape
 
 Statement = Callable[[str], None]
@@ -79,14 +79,14 @@ def _after_the_call(n: int) -> None:
 
 
 def _on_statements(heard: Statement) -> None:
-    connected = reel._connected
+    connected = reel_file.connected
 
     def traced(*where: Any) -> sqlite3.Connection:
         db = connected(*where)
         db.set_trace_callback(heard)
         return db
 
-    reel._connected = traced  # type: ignore
+    reel.connected = traced  # type: ignore
 
 
 def make_run(job: dict[str, Any]) -> None:

@@ -20,7 +20,8 @@ import pytest
 
 from orchestrator_kit.errors import TapeError
 from orchestrator_kit.experiments import run
-from orchestrator_kit.models.reel import FORMAT, Reel
+from orchestrator_kit.models.reel import Reel
+from orchestrator_kit.models.reel_file import FORMAT
 from orchestrator_kit.models.reel_text import damage, exported, imported
 from orchestrator_kit.models.simulated import SimulatedModel
 from orchestrator_kit.models.tape import Tape
@@ -383,8 +384,8 @@ def test_a_second_process_waits_for_one_that_is_about_to_end(
 
 WAITING = """
 import sys
-from orchestrator_kit.models import reel
-reel._PATIENCE_S = 60.0
+from orchestrator_kit.models import reel, reel_file
+reel_file._PATIENCE_S = 60.0
 print("asking", flush=True)
 with reel.Reel(sys.argv[1], record=True) as found:
     print(len(found.calls))

@@ -15,7 +15,8 @@ from orchestrator_kit.errors import UsageError
 from orchestrator_kit.models import model_named
 from orchestrator_kit.models.base import Model
 from orchestrator_kit.models.faults import Fault, Faults
-from orchestrator_kit.models.reel import Reel, is_recorded
+from orchestrator_kit.models.reel import Reel
+from orchestrator_kit.models.reel_file import is_recorded
 from orchestrator_kit.models.tape import Tape, simulated_of
 from orchestrator_kit.patterns import pattern_named
 from orchestrator_kit.tasks import Task

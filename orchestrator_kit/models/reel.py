@@ -2,17 +2,16 @@
 
 Knows nothing of models at work or of time; `tape` does. A recording reel holds its file for
 itself, from opening to closing; at rest it is one file, which many can read at a time. While it
-records it keeps a write-ahead log beside the file: a commit then costs some ten microseconds
-(docs/performance.md), so it is made inline, and a process that is killed loses nothing that was
-committed. A machine that loses its power may lose the last few calls, for a commit does not wait
-for the disk; the file stays sound. What is read is checked: SQLite's own check of its pages, and a
-checksum in every row. Nothing of a connection (key, header, address) ever comes here.
+records it keeps a write-ahead log beside the file: storing a call then costs about a tenth of a
+millisecond (docs/performance.md), so it is done inline, and a process that is killed loses nothing
+that was committed. A machine that loses its power may lose the last calls, for a commit does not
+wait for the disk; the file stays sound. What is read is checked: SQLite's own check of its pages,
+and a checksum in every row. Nothing of a connection (key, header, address) ever comes here.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -20,18 +19,26 @@ from dataclasses import asdict, dataclass, fields
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
 
 from orchestrator_kit.errors import TapeError
+from orchestrator_kit.models.reel_file import (
+    APPLICATION,
+    FORMAT,
+    clearly,
+    connected,
+    held,
+    integrity,
+    is_empty,
+    is_recorded,
+    place,
+    was_cut_off,
+)
 
-FORMAT = 1
 CUT = "cut"  # the kind of a call that had no outcome: the caller cut it off
-_MAGIC, _APPLICATION = b"SQLite format 3\0", 0x6F6B6974  # "okit"
-_PATIENCE_S = 2.0  # for another process to let go of the file
 _TABLES = """
 CREATE TABLE models (id INTEGER PRIMARY KEY, body BLOB NOT NULL UNIQUE, checksum BLOB NOT NULL);
 CREATE TABLE runs (id INTEGER PRIMARY KEY, settings BLOB NOT NULL UNIQUE, checksum BLOB NOT NULL);
-CREATE TABLE texts (digest BLOB PRIMARY KEY, text BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE texts (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, text BLOB NOT NULL);
 CREATE TABLE calls (
   id INTEGER PRIMARY KEY, key BLOB NOT NULL, ordinal INTEGER NOT NULL, run INTEGER NOT NULL,
   request BLOB NOT NULL, outcome BLOB NOT NULL, checksum BLOB NOT NULL, UNIQUE (key, ordinal)
@@ -155,29 +162,29 @@ class Reel:
         self._texts: set[bytes] = set()
         if not is_recorded(self.path) and not self._record:
             raise TapeError(f"{self.path}: there is nothing recorded")
-        with _clearly(self.path):
+        with clearly(self.path):
             if not self._record:
                 with self._reading() as db:
-                    if _is_empty(db):
+                    if is_empty(db):
                         raise TapeError(f"{self.path}: there is nothing recorded")
                     self._read(db)
                 return
-            self._db = _connected(self.path)
+            self._db = connected(self.path)
             try:
                 self._take(self._db)
             except BaseException:
                 self._db.close()
                 self._db = None
                 raise
-        _held[_place(self.path)] = self
+        held[place(self.path)] = self
 
     def _take(self, db: sqlite3.Connection) -> None:
         """Take the file for ourselves, and make it a reel if there is nothing yet."""
         db.execute("PRAGMA locking_mode=EXCLUSIVE")
         db.execute("PRAGMA synchronous=OFF")  # of a file without anything, nothing can be lost
         db.execute("BEGIN EXCLUSIVE")
-        if _is_empty(db):
-            db.execute(f"PRAGMA application_id={_APPLICATION}")
+        if is_empty(db):
+            db.execute(f"PRAGMA application_id={APPLICATION}")
             db.execute(f"PRAGMA user_version={FORMAT}")
             for statement in _TABLES.strip().split(";\n"):
                 db.execute(statement)
@@ -186,6 +193,7 @@ class Reel:
         db.execute("COMMIT")
         db.execute("PRAGMA synchronous=NORMAL")
         db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA wal_autocheckpoint=10000")  # pages; each time the disk is waited for
 
     def _read(self, db: sqlite3.Connection) -> None:
         """All but the texts, which only a reader of requests needs. TapeError for any damage.
@@ -193,7 +201,7 @@ class Reel:
         Rows are fetched before they are checked: a query that an error left half read would hold
         the file for as long as somebody keeps the error's traceback, as notebooks do.
         """
-        if faults := _integrity(db):
+        if faults := integrity(db):
             raise TapeError(f"{self.path}: is damaged ({faults[0]})")
         rows = db.execute("SELECT id, body, checksum FROM models ORDER BY id").fetchall()
         for number, body, checksum in rows:
@@ -228,7 +236,7 @@ class Reel:
         """Put the file to rest; it may be opened again, by us or by others."""
         if self._db is None:
             return
-        with closing(self._db) as db, _clearly(self.path):
+        with closing(self._db) as db, clearly(self.path):
             try:
                 with self._transaction():  # for the counts; the next line wants one as well, since
                     pass  # after an integrity check SQLite takes the file for being read
@@ -237,6 +245,8 @@ class Reel:
                 db.execute("PRAGMA journal_mode=DELETE")
             finally:
                 self._db = None
+                for where in [where for where, reel in held.items() if reel is self]:
+                    del held[where]
 
     # ---- recording ----
 
@@ -277,11 +287,12 @@ class Reel:
         self.open()  # somebody else may have added to it meanwhile
         run = self.add_run(taken.settings)
         new = {d: t for t in texts if (d := digest(t)) not in self._texts}
-        asked, outcome = _json(request), _json(asdict(taken.outcome))
+        asked, outcome = _json(request), _json(_body(taken.outcome))
         checksum = digest(taken.key, f"{taken.ordinal} {run}", asked, outcome)
         with self._transaction() as db:
             db.executemany(
-                "INSERT INTO texts VALUES (?, ?)", [(d, _bytes(t)) for d, t in new.items()]
+                "INSERT INTO texts (digest, text) VALUES (?, ?)",
+                [(d, _bytes(t)) for d, t in new.items()],
             )
             db.execute(
                 "INSERT OR REPLACE INTO calls (key, ordinal, run, request, outcome, checksum) "
@@ -298,7 +309,7 @@ class Reel:
         self.open()
         assert self._db is not None
         db, counts = self._db, list(self._uncommitted.items())
-        with _clearly(self.path):
+        with clearly(self.path):
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -318,15 +329,16 @@ class Reel:
     def texts(self) -> dict[bytes, str]:
         """All texts of requests, by their digests. TapeError names one that is damaged."""
         found = {}
-        with _clearly(self.path), self._reading() as db:
-            for name, text in db.execute("SELECT digest, text FROM texts").fetchall():
+        with clearly(self.path), self._reading() as db:
+            rows = db.execute("SELECT digest, text FROM texts ORDER BY digest").fetchall()
+            for name, text in rows:
                 self._check(name, f"text {name.hex()}", text)
                 found[name] = _text(text)
         return found
 
     def requests(self) -> Iterator[tuple[Taken, dict[str, Any]]]:
         """Every call with its request; texts are named by their digests in hexadecimal."""
-        with _clearly(self.path), self._reading() as db:
+        with clearly(self.path), self._reading() as db:
             rows = db.execute("SELECT key, ordinal, request FROM calls ORDER BY id").fetchall()
         for key, ordinal, request in rows:
             yield self.calls[key, ordinal], json.loads(request.decode())
@@ -336,110 +348,19 @@ class Reel:
         if self._db is not None:
             yield self._db
             return
-        if _cut_off(self.path):
-            with closing(_connected(self.path)) as db:
+        if was_cut_off(self.path):
+            with closing(connected(self.path)) as db:
                 db.execute("PRAGMA locking_mode=EXCLUSIVE")
                 db.execute("PRAGMA journal_mode=DELETE")
-        with closing(_connected(self.path, mode="ro")) as db:
+        with closing(connected(self.path, mode="ro")) as db:
             db.execute("BEGIN")
             yield db
 
 
-# The reels that this process records on. Where a process opens a file a second time and closes it,
-# the system takes away the locks of the first time (POSIX), so we must not look into these.
-_held: WeakValueDictionary[tuple[int, int], Reel] = WeakValueDictionary()
-
-
-def _place(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_dev, found.st_ino
+def _body(outcome: Outcome) -> dict[str, Any]:
+    """Its fields by name, which `asdict` would take three times as long to copy."""
+    return {name: getattr(outcome, name) for name in Outcome.__slots__}
 
 
 def _json(body: dict[str, Any]) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
-
-
-def is_recorded(path: Path) -> bool:
-    """Whether a file has something on it. TapeError if that is no reel; it is not touched."""
-    try:
-        if path.exists() and not path.is_file():
-            raise TapeError(f"{path}: is no file; name one to record on")
-        holder = _held.get(_place(path))
-        if holder is not None and holder._db is not None:
-            raise TapeError(f"{path}: is in use by this very program; close what records on it")
-        with path.open("rb") as file:
-            head = file.read(100)
-    except FileNotFoundError:
-        if not path.parent.is_dir():
-            raise TapeError(f"{path}: there is no such folder") from None
-        return False
-    except (OSError, ValueError) as e:
-        reason = e.strerror if isinstance(e, OSError) else e
-        raise TapeError(f"{path}: cannot be read ({reason})") from None
-    if not head:
-        return False
-    if head[:16] != _MAGIC or int.from_bytes(head[68:72], "big") != _APPLICATION:
-        raise TapeError(f"{path}: is no tape of this kit; it was left as it is")
-    number = int.from_bytes(head[60:64], "big")
-    if number > FORMAT:
-        raise TapeError(
-            f"{path}: was written by a newer version of the kit (format {number}, this one "
-            f"reads up to {FORMAT}); update the kit"
-        )
-    if not number:
-        raise TapeError(f"{path}: is damaged (there is no format 0)")
-    return True
-
-
-def _cut_off(path: Path) -> bool:
-    """Whether a process that recorded on it was killed, and left it for others to put in order."""
-    with path.open("rb") as file:
-        in_order = file.read(20)[19:] != b"\2"  # SQLite's sign of a write-ahead log
-    return not in_order or path.with_name(f"{path.name}-journal").exists()
-
-
-def _connected(path: Path, mode: str = "rwc") -> sqlite3.Connection:
-    where = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(
-        where, uri=True, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
-    )
-
-
-def _is_empty(db: sqlite3.Connection) -> bool:
-    """Whether whoever made it was killed before it was a reel."""
-    return bool(db.execute("PRAGMA application_id").fetchone() == (0,))
-
-
-def _integrity(db: sqlite3.Connection) -> list[str]:
-    """What SQLite finds wrong with its pages, a line each."""
-    rows = db.execute("PRAGMA integrity_check").fetchall()
-    return [" ".join(str(row[0]).split()) for row in rows if row[0] != "ok"]
-
-
-@contextmanager
-def _clearly(path: Path) -> Iterator[None]:
-    """SQLite's errors, and those of what it read, as one clear line."""
-    try:
-        yield
-    except sqlite3.Error as e:
-        code = getattr(e, "sqlite_errorcode", 0) & 0xFF
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            why = "is in use by another process; wait for it to end, or use another file"
-        elif code == sqlite3.SQLITE_FULL:
-            why = "the disk is full; what was recorded before is safe"
-        elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM) or (
-            code == sqlite3.SQLITE_IOERR and path.exists() and not os.access(path, os.W_OK)
-        ):
-            why = "cannot be opened for writing here; copy it to where it can"
-            if path.with_name(f"{path.name}-wal").exists():
-                why = (
-                    "its recording was cut off, and it can only be put in order where its folder "
-                    f"can be written to; copy it there, together with {path.name}-wal"
-                )
-        elif code == sqlite3.SQLITE_IOERR:
-            why = "cannot be written (no room, or the disk fails); what was recorded is safe"
-        else:
-            why = f"is damaged ({e})"
-        raise TapeError(f"{path}: {why}") from None
-    except (ValueError, TypeError, KeyError, UnicodeError) as e:
-        raise TapeError(f"{path}: is damaged ({e})") from None

@@ -10,15 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from orchestrator_kit.errors import TapeError
-from orchestrator_kit.models.reel import (
-    FORMAT,
-    ModelOnTape,
-    Outcome,
-    Reel,
-    Taken,
-    digest,
-    is_recorded,
-)
+from orchestrator_kit.models.reel import ModelOnTape, Outcome, Reel, Taken, digest
+from orchestrator_kit.models.reel_file import FORMAT, is_recorded
 
 _T = TypeVar("_T", ModelOnTape, Outcome)
 _NO_LINE = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
