@@ -73,7 +73,7 @@ def new_file() -> Iterator[Path]:
 
 
 def endpoint(server: ChatServer) -> EndpointModel:
-    return EndpointModel("test", server.url, "sk-test", max_retries=0)
+    return EndpointModel("test", server.url, "sk-test")
 
 
 async def one_report(crew: Crew, task: Task) -> Answer:
@@ -502,7 +502,7 @@ def test_no_key_header_or_password_comes_to_a_tape(small_task: Task, file: Path)
         url = server.url.replace("http://", "http://user:hunter2@")
         with Reel(file, record=True) as reel:
             for address, pattern in ((server.url, "pipeline"), (url, "parallelization")):
-                model = EndpointModel("test", address, "sk-very-secret", max_retries=0)
+                model = EndpointModel("test", address, "sk-very-secret")
                 first = run(small_task, pattern, Tape(reel, model))
                 assert [e.kind for e in first.events if isinstance(e, CallFailed)] == ["server"]
                 assert first.status == "done"
