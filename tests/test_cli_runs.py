@@ -226,6 +226,14 @@ def test_what_a_model_or_a_server_says_is_no_command_to_the_terminal(
     assert not set(done.out + failed.err) & set("\x1b\x07\x9b\u202e\r")
 
 
+@pytest.mark.parametrize("command", ["run", "compare"])
+def test_a_fault_that_struck_no_call_is_named(okit: Okit, command: str) -> None:
+    done = okit(command, "ferry", "--faults", "crash:role=wurker", "straggler:p=0.9")
+    assert done.code == 0
+    assert "okit: the fault crash:role=wurker struck no call\n" in done.err
+    assert "straggler" not in done.err
+
+
 # ---- estimate and diff ----
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from orchestrator_kit import loading
+from orchestrator_kit.cli.console import err
 from orchestrator_kit.errors import UsageError
 from orchestrator_kit.models import model_named
 from orchestrator_kit.models.base import Model
@@ -105,6 +106,28 @@ def engine_of(
     asked: bool = True,
 ) -> Iterator[Engine]:
     """The models, on a tape and with faults where they are wanted; the tape is put to rest after.
+
+    A fault that struck no call is named at the end: its conditions may be mistaken.
+    """
+    with _engine(task, model, base_url, seed, tape, faults, asked) as engine:
+        yield engine
+    faulty = [m for m in (engine.model, *engine.models.values()) if isinstance(m, Faults)]
+    for fault in faulty[0].plan if faulty else ():
+        if all(fault in m.idle for m in faulty):
+            err.print(f"okit: the fault {fault} struck no call", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _engine(
+    task: Task,
+    model: str | None,
+    base_url: str | None,
+    seed: int,
+    tape: Path | None,
+    faults: Sequence[str],
+    asked: bool,
+) -> Iterator[Engine]:
+    """The models, on an open tape.
 
     Without a model's name, a tape that has something on it is played back. Simulated models cost
     nothing and can be made again, so those go on being recorded. Models that will not be `asked`

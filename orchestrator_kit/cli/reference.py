@@ -23,7 +23,7 @@ CONDITIONS = {
 }
 EXAMPLES = {
     "crash:role=worker,p=0.25": "each call of a worker fails with a chance of one in four",
-    "kill:role=orchestrator,nth=2": "the orchestrator is gone at its second call",
+    "kill:role=synthesizer,nth=1": "the orchestrator is gone when it is to make the answer",
     "straggler:worker=1,factor=20": "one worker is twenty times as slow",
 }
 

@@ -154,7 +154,8 @@ class Faults:
 
     Chance comes from a hash of `seed` and the call, never from the order of calls, so that a run
     on virtual time is the same every time and a retry draws anew. Counts, and who was killed, are
-    those of one run. `struck` counts what struck, in all runs, by kind.
+    those of one run. `struck` counts what struck, in all runs, by kind; `idle` are the faults that
+    never did, for which perhaps there was no such call.
     """
 
     def __init__(self, model: Model, plan: Iterable[Fault | str], seed: int = 0) -> None:
@@ -162,6 +163,7 @@ class Faults:
         self.plan = tuple(f if isinstance(f, Fault) else Fault.parse(f) for f in plan)
         self.fault_seed = seed
         self.struck: Counter[str] = Counter()
+        self._hits = [0] * len(self.plan)
         self._matched = [0] * len(self.plan)
         self._asked: Counter[tuple[object, ...]] = Counter()
         self._dead: set[object] = set()
@@ -169,8 +171,12 @@ class Faults:
     def for_run(self, settings: str) -> Faults:
         """The same plan with counts of its own."""
         run = Faults(for_run(self.model, settings), self.plan, self.fault_seed)
-        run.struck = self.struck
+        run.struck, run._hits = self.struck, self._hits
         return run
+
+    @property
+    def idle(self) -> tuple[Fault, ...]:
+        return tuple(f for f, hits in zip(self.plan, self._hits, strict=True) if not hits)
 
     @property
     def name(self) -> str:
@@ -247,6 +253,7 @@ class Faults:
                 continue
             if fault.p >= 1 or self._chance(n, *key, self._asked[key]) < fault.p:
                 struck = fault
+                self._hits[n] += 1
         return struck
 
     def _chance(self, *parts: object) -> float:
