@@ -30,6 +30,8 @@ from orchestrator_kit.record import Run
 from orchestrator_kit.recovery import POLICIES
 from tests import test_cli
 from tests.fakes import findings
+from tests.reading import reads
+from tests.servers import ChatServer
 from tests.test_cli import Okit, figures
 
 okit = test_cli.okit
@@ -413,3 +415,31 @@ def test_the_help_names_only_commands_that_there_are(okit: Okit) -> None:
     assert named == {"faults", "policies"}
     for command in named:
         assert okit(command).code == 0
+
+
+# ---- on a tape ----
+
+
+def test_what_comes_out_is_not_written_over_the_tape(okit: Okit) -> None:
+    okit("run", "ferry", "--tape", "a.okit")
+    before = Path("a.okit").read_bytes()
+    for option in ("--record", "--json"):
+        done = okit("run", "ferry", "--tape", "a.okit", option, "./a.okit")
+        assert (done.code, done.complaint) == (
+            2,
+            "a.okit: is the tape; write what comes out to another file",
+        )
+    assert Path("a.okit").read_bytes() == before
+
+
+def test_calls_of_a_live_run_that_came_from_the_tape_are_told(okit: Okit) -> None:
+    with ChatServer(reads()) as server:
+        words = ["run", "ferry", "--pattern", "pipeline", "--tape", "a.okit"]
+        live = ["--model", "endpoint:test", "--base-url", server.url]
+        first = okit(*words, *live)
+        again = okit(*words, *live)
+        alone = okit(*words)
+        assert len(server.asked) == 3
+    assert "came from" not in first.err + alone.err
+    assert "okit: 3 calls came from a.okit, at once" in again.err
+    assert first.out.splitlines()[:3] == again.out.splitlines()[:3] == alone.out.splitlines()[:3]

@@ -20,6 +20,7 @@ from orchestrator_kit.models.reel import Reel
 from orchestrator_kit.models.reel_file import is_recorded
 from orchestrator_kit.models.tape import Tape, simulated_of
 from orchestrator_kit.patterns import pattern_named
+from orchestrator_kit.record import check_writable
 from orchestrator_kit.tasks import Task
 
 TaskName = Annotated[str | None, typer.Argument(help="A scenario, or a folder with task.toml.")]
@@ -157,6 +158,21 @@ def _engine(
     with Reel(tape, record=True) as reel:
         recorded = faulty(Tape(reel, again or live(model)))
         yield Engine(recorded, {name: faulty(Tape(reel, live(name))) for name in own})
+        if reel.played and not recorded.virtual:
+            err.print(
+                f"okit: {reel.played} calls came from {tape}, at once; played back without "
+                "--model they take the time they took",
+                markup=False,
+                soft_wrap=True,
+            )
+
+
+def check_outputs(tape: Path | None, *paths: Path | None) -> None:
+    """Complain of files that could not be written, or would take the place of the tape."""
+    for path in filter(None, paths):
+        check_writable(path)
+        if tape and path.resolve() == tape.resolve():
+            raise UsageError(f"{path}: is the tape; write what comes out to another file")
 
 
 def _first(reel: Reel) -> str:

@@ -31,7 +31,7 @@ from orchestrator_kit.errors import RunInterrupted, UnknownName, UsageError
 from orchestrator_kit.patterns import PATTERNS, VARIANTS, Pattern, pattern_named
 from orchestrator_kit.patterns.discretion import DECISIONS
 from orchestrator_kit.progress import LiveView, Watch, is_terminal
-from orchestrator_kit.record import Run, check_writable, write_atomic
+from orchestrator_kit.record import Run, write_atomic
 from orchestrator_kit.recovery import policy_named
 
 Json = Annotated[Path | None, typer.Option(help="Write the figures to this file.")]
@@ -72,8 +72,7 @@ def compare(
     figure = figure or Path("out") / f"compare-{_slug(task or chosen.title)}.svg"
     if figure.suffix not in (".svg", ".png", ".pdf"):
         raise UsageError(f"{figure}: a picture's file ends in .svg, .png or .pdf")
-    for path in filter(None, (json, figure, records and records / "probe")):
-        check_writable(path)
+    o.check_outputs(tape, json, figure, records and records / "probe")
     if figure.suffix != ".svg":
         importlib.import_module("orchestrator_kit.figures")  # says so if matplotlib is missing
     with (
@@ -167,8 +166,7 @@ def run(
     chosen_pattern = _pattern(pattern, settings)
     policy = policy_named(recovery)
     policy = replace(policy, standby=policy.standby or standby)
-    for path in filter(None, (json, record)):
-        check_writable(path)
+    o.check_outputs(tape, json, record)
     with o.engine_of(
         chosen, model, base_url=base_url, seed=seed, tape=tape, faults=faults or []
     ) as engine:

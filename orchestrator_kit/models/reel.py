@@ -16,6 +16,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,12 @@ def digest(*parts: str | bytes) -> bytes:
     return blake2b(b"".join([sizes.encode(), b";", *data]), digest_size=16).digest()
 
 
+@lru_cache(maxsize=4_096)
+def text_digest(text: str) -> bytes:
+    """The digest of one text; requests share theirs, and are long."""
+    return digest(text)
+
+
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")  # replies may hold any half of a pair
 
@@ -128,11 +135,13 @@ class Reel:
     """A tape's file. With `record` it can be added to, and nobody else may have it meanwhile.
 
     A missing or empty file is a new reel. TapeError for any other that is not a sound reel of
-    this or an older format, which is then left as it was.
+    this or an older format, which is then left as it was. `played` counts the calls that were
+    played back.
     """
 
     def __init__(self, path: str | Path, *, record: bool = False) -> None:
         self.path = Path(path)
+        self.played = 0
         self._record = record
         self._db: sqlite3.Connection | None = None
         self._uncommitted: dict[bytes, int] = {}  # counts that wait for the next transaction
@@ -286,7 +295,7 @@ class Reel:
         """Store what became of a call, all or nothing; it takes the place of an earlier failure."""
         self.open()  # somebody else may have added to it meanwhile
         run = self.add_run(taken.settings)
-        new = {d: t for t in texts if (d := digest(t)) not in self._texts}
+        new = {d: t for t in texts if (d := text_digest(t)) not in self._texts}
         asked, outcome = _json(request), _json(_body(taken.outcome))
         checksum = digest(taken.key, f"{taken.ordinal} {run}", asked, outcome)
         with self._transaction() as db:

@@ -32,7 +32,7 @@ from orchestrator_kit.models.base import for_run as of_run
 from orchestrator_kit.models.course import Course, joined
 from orchestrator_kit.models.endpoint import EndpointModel
 from orchestrator_kit.models.prices import price_of
-from orchestrator_kit.models.reel import CUT, ModelOnTape, Outcome, Reel, Taken, digest
+from orchestrator_kit.models.reel import CUT, ModelOnTape, Outcome, Reel, Taken, digest, text_digest
 from orchestrator_kit.models.tokens import tokenizer_of
 
 _LATE_S = 1.0  # by how much, on virtual time, a call may be cut off later than when recorded
@@ -168,6 +168,7 @@ class Tape:
         ordinal = self._course.asked[key]
         taken = self.reel.calls.get((key, ordinal))
         if taken is not None and self._stands(taken):
+            self.reel.played += 1
             await self._pass_time(self._course, taken, request.pulse)
             return self._again(taken.outcome)
         if self.model is not None:
@@ -277,7 +278,7 @@ class Tape:
 
     def _asked(self, request: Request, purpose: Purpose) -> dict[str, Any]:
         """A request as it stands on the reel; its texts are named by their digests."""
-        *messages, schema = map(digest, _texts(request))
+        *messages, schema = map(text_digest, _texts(request))
         return {
             "model": self.name,
             "role": purpose.role,
