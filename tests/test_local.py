@@ -97,6 +97,19 @@ def test_a_reply_with_signs_of_life_is_the_same_reply(
 
 
 @needs_extra
+def test_what_follows_a_reply_with_signs_of_life_finds_the_server(model: LocalModel) -> None:
+    async def main() -> list[Reply]:
+        replies = []
+        for n in range(6):
+            pulse = Pulse(0.01, lambda _: None) if n % 3 < 2 else None
+            asked = question(f"{BRIDGE}\nBuilt when? ({n})", FACTS)
+            replies.append(await model.complete(replace(asked, pulse=pulse)))
+        return replies
+
+    assert {json.loads(reply.text)["built"] for reply in asyncio.run(main())} == {1912}
+
+
+@needs_extra
 def test_eight_requests_at_once_each_get_their_own_answer(model: LocalModel) -> None:
     years = [1900 + 7 * i for i in range(8)]
 

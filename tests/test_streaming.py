@@ -233,16 +233,19 @@ def test_without_a_stated_usage_it_is_counted_as_ever(serve: Serve) -> None:
     assert streamed == asyncio.run(EndpointModel("m", server.url).complete(ASK))
 
 
-def test_a_connection_is_used_again_after_a_stream(serve: Serve) -> None:
-    server = serve(streams("fo", "ur"), sends_parts(event(piece("four")), STOP, DONE, 0.02))
+def test_a_connection_is_not_used_again_after_a_stream(serve: Serve) -> None:
+    late = sends_parts(event(piece("four")), STOP, DONE, 0.02)
+    server = serve(streams("fo", "ur"), late, late, late, says("four"))
     model = EndpointModel("m", server.url)
 
     async def main() -> None:
         for _ in range(4):
             await model.complete(replace(ASK, pulse=Ear().pulse))
+        for _ in range(4):
+            await model.complete(ASK)
 
     asyncio.run(main())
-    assert server.connections == 1
+    assert server.connections == 4 + 1
 
 
 # Servers which do not know how to stream

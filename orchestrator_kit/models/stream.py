@@ -44,7 +44,14 @@ async def post_and_listen(
     from openai import AsyncStream
 
     async with await client.post(
-        target, cast_to=object, content=content, stream=True, stream_cls=AsyncStream[object]
+        target,
+        cast_to=object,
+        content=content,
+        # Some servers close a connection after a stream without saying so (llama.cpp's does), and
+        # the next request would be sent into it.
+        options={"headers": {"Connection": "close"}},
+        stream=True,
+        stream_cls=AsyncStream[object],
     ) as stream:
         response = stream.response
         return response.status_code, response.headers, await _body(response, heart)
