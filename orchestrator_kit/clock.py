@@ -13,7 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import gc
+import heapq
+import itertools
 import math
 import signal
 import threading
@@ -26,11 +29,24 @@ from orchestrator_kit.errors import Deadlock
 T = TypeVar("T")
 
 
+class _Timer(asyncio.TimerHandle):
+    """A timer that goes before those set after it for the same time."""
+
+    __slots__ = ("number",)
+    number: int
+
+    def __lt__(self, other: object) -> bool:
+        assert isinstance(other, _Timer)
+        return (self.when(), self.number) < (other.when(), other.number)
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """An event loop whose time is counted, not waited for. It starts at 0 seconds.
 
-    It has no sockets, threads or child processes. When everything waits and no timer is left,
-    nothing could ever happen again: that is a `Deadlock`.
+    It has no sockets, threads or child processes. Timers for the same time go off in the order in
+    which they were set: asyncio's would go as its heap happens to lie, and a run played back would
+    part from the one that was recorded. When everything waits and no timer is left, nothing could
+    ever happen again: that is a `Deadlock`.
     """
 
     def __init__(self) -> None:
@@ -38,9 +54,24 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now = 0.0
         self._clock_resolution = 1e-9  # the base class takes the wall clock's
         self._selector = self  # the base class asks its selector what is ready
+        self._timers = itertools.count()
 
     def time(self) -> float:
         return self._now
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """As in the base class, with a place in the order of timers."""
+        timer = _Timer(when, callback, args, self, context)
+        timer.number = next(self._timers)
+        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
+        timer._scheduled = True  # type: ignore[attr-defined]
+        return timer
 
     def select(self, timeout: float | None) -> list[Any]:
         """Called when nothing is ready: jump to the next timer."""

@@ -770,3 +770,18 @@ def test_a_real_process_that_gets_sigint_ends_at_once_with_its_record() -> None:
     cancelled, closed, events, status = out.splitlines()
     assert (cancelled, closed, status) == ("cancelled", "closed", "interrupted")
     assert json.loads(events) == [["RunStarted", "CallStarted", "CallFailed", "RunEnded"]]
+
+
+def test_timers_for_the_same_time_go_off_in_the_order_in_which_they_were_set() -> None:
+    async def main() -> list[int]:
+        loop = asyncio.get_running_loop()
+        gone: list[int] = []
+        for n in range(50):  # others in between, so that a heap would lie askew
+            loop.call_later(1.0 + n % 7, lambda: None)
+            loop.call_later(5.0, gone.append, n)
+            if n % 3 == 0:
+                loop.call_later(2.0, lambda: None).cancel()
+        await asyncio.sleep(10.0)
+        return gone
+
+    assert clock.run(main, virtual=True) == list(range(50))

@@ -105,14 +105,15 @@ def test_a_recorded_run_is_played_back_event_by_event(
 
 
 @pytest.mark.parametrize("around", ["tape", "faults"])
-@settings(max_examples=20)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 99),
     pattern=st.sampled_from(sorted(PATTERNS)),
     recovery=st.sampled_from(["degrade", "retry", "reassign", "split", "hedge", "full"]),
+    workers=st.sampled_from([1, 3, 4, 9]),
 )
 def test_so_is_a_run_with_faults_on_either_side_of_the_tape(
-    around: str, small_task: Task, seed: int, pattern: str, recovery: str
+    around: str, small_task: Task, seed: int, pattern: str, recovery: str, workers: int
 ) -> None:
     def made(file: Path, model: Model | None) -> Model:
         if around == "faults":
@@ -120,8 +121,10 @@ def test_so_is_a_run_with_faults_on_either_side_of_the_tape(
         return Tape(file, None if model is None else Faults(model, FAULTS, seed))
 
     with new_file() as file:
-        first = run(small_task, pattern, made(file, SimulatedModel(seed)), recovery=recovery)
-        again = run(small_task, pattern, made(file, None), recovery=recovery)
+        first, again = (
+            run(small_task, pattern, made(file, model), recovery=recovery, workers=workers)
+            for model in (SimulatedModel(seed), None)
+        )
         assert first_difference(first, again) is None
         assert again == first
 

@@ -201,7 +201,7 @@ class Tape:
                 pulse.beat(tokens)
         if outcome.cut:
             end += _LATE_S
-        if end > loop.time():  # what failed at once gave nobody else a turn
+        if end - loop.time() > 1e-6:  # what failed at once gave nobody else a turn
             await asyncio.sleep(end - loop.time())
 
     def _again(self, outcome: Outcome) -> Reply:
