@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -216,7 +216,9 @@ def points(whole: dict[str, Undisturbed]) -> Iterator[tuple[str, str, list[Entry
 
 
 def test_a_run_that_is_killed_anywhere_is_resumed_and_nothing_is_bought_twice(
-    doomed: Doomed, undisturbed: dict[str, Undisturbed]
+    doomed: Doomed,
+    undisturbed: dict[str, Undisturbed],
+    record_property: Callable[[str, object], None],
 ) -> None:
     tallies: dict[str, list[Tally]] = {}
     for where, pattern, script, die, wait in points(undisturbed):
@@ -231,6 +233,16 @@ def test_a_run_that_is_killed_anywhere_is_resumed_and_nothing_is_bought_twice(
             f"{sum(t.again for t in rows):3} bought after, "
             f"{sum(t.bought_twice for t in rows)} bought twice"
         )
+    record_property(
+        "kills",
+        {
+            "by SIGKILL": sum(t.killed for t in everything),
+            "by the kernel in the middle of a write": sum(not t.killed for t in everything),
+            "calls stored before": sum(t.stored for t in everything),
+            "bought after": sum(t.again for t in everything),
+            "bought twice": sum(t.bought_twice for t in everything),
+        },
+    )
     assert sum(t.killed for t in everything) == 50
     assert sum(t.bought_twice for t in everything) == 0
     assert all(sum(t.stored for t in rows) for rows in tallies.values())

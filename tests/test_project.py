@@ -69,7 +69,7 @@ def test_the_readme_begins_with_two_commands_and_ci_runs_just_these() -> None:
     commands = re.findall(r"```sh\n(python3 -m venv .*)\n```", readme)
     assert len(commands) == 2
     assert commands[0].endswith("okit compare legal")
-    assert commands[1].endswith("pytest")
+    assert commands[1].endswith("pytest -n 2")
     ci = (REPO / ".ci" / "run").read_text("utf-8")
     assert "README.md" in ci
     assert "|| true" not in ci
