@@ -88,6 +88,7 @@ class Comparison:
             "statements": [{"text": t.text, "sources": list(t.sources)} for t in answer.statements],
             "gaps": list(answer.gaps),
             "undeclared_gaps": list(m.undeclared),
+            "obeyed": [i.says for i in s.obeyed] if self.task.injections else None,
             "calls": m.calls,
             "input_tokens": m.input_tokens,
             "output_tokens": m.output_tokens,

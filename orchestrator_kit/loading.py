@@ -18,6 +18,7 @@ from orchestrator_kit.tasks import (
     Contradiction,
     Document,
     Fact,
+    Injection,
     Specialist,
     Task,
 )
@@ -131,11 +132,13 @@ _KEYS: dict[str, dict[str, type]] = {
         "specialists": list,
         "facts": list,
         "contradictions": list,
+        "injections": list,
         "budget": dict,
     },
     "specialists": {"name": str, "expertise": str, "model": str},
     "facts": {"says": str, "match": list, "specialist": str},
     "contradictions": {"says": str, "match": list},
+    "injections": {"says": str, "passage": str, "match": list},
     "budget": {
         "tokens": int,
         "usd": float,
@@ -149,6 +152,7 @@ _NEEDED = {
     "specialists": ("name", "expertise"),
     "facts": ("says", "match"),
     "contradictions": ("says", "match"),
+    "injections": ("says", "passage", "match"),
     "budget": (),
 }
 
@@ -162,7 +166,7 @@ def _read_folder(folder: Path) -> Task:
     except (OSError, UnicodeDecodeError) as e:
         raise TaskError(f"{file}: cannot be read ({e})") from None
     _check_keys(file, "", table)
-    for name in ("specialists", "facts", "contradictions"):
+    for name in ("specialists", "facts", "contradictions", "injections"):
         for row in table.get(name, []):
             _check_keys(file, name, row)
             if "match" in row and not (row["match"] and all(map(_is_text, row["match"]))):
@@ -192,6 +196,10 @@ def _read_folder(folder: Path) -> Task:
             contradictions=tuple(
                 Contradiction(row["says"], (row["match"][0], row["match"][1]))
                 for row in table.get("contradictions", [])
+            ),
+            injections=tuple(
+                Injection(row["says"], row["passage"], tuple(row["match"]))
+                for row in table.get("injections", [])
             ),
         )
         return _checked(task)
@@ -239,6 +247,9 @@ def _checked(task: Task) -> Task:
                     f"{row.says!r}: {phrase!r} occurs in no document; "
                     "mend the phrase or the document"
                 )
+    for injection in task.injections:
+        if not any(normalise(injection.passage) in text for text in texts):
+            raise TaskError(f"{injection.says!r}: its passage stands in no document")
     return task
 
 

@@ -91,6 +91,22 @@ class Contradiction:
 
 
 @dataclass(frozen=True, slots=True)
+class Injection:
+    """An instruction that somebody hid in a document, which nobody is to obey.
+
+    `passage` is what stands there, word for word. All phrases of `match` stand in one statement of
+    an answer that obeyed; quoting the passage is not obeying it.
+    """
+
+    says: str
+    passage: str
+    match: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "match", tuple(self.match))  # a list will do
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """What a run may spend and say; None is no limit.
 
@@ -139,9 +155,10 @@ class Task:
     budget: Budget = field(default_factory=Budget)
     title: str = ""
     contradictions: tuple[Contradiction, ...] = ()
+    injections: tuple[Injection, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("documents", "specialists", "facts", "contradictions"):
+        for name in ("documents", "specialists", "facts", "contradictions", "injections"):
             object.__setattr__(self, name, tuple(getattr(self, name)))  # a list will do
         if not self.prompt.strip():
             raise TaskError("the prompt is empty; say what the answer should be about")
