@@ -30,7 +30,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("tables",),
     ("comparison", "picture"),
     ("experiments", "svg"),
-    ("estimates", "figures", "widgets", "progress", "checks", "exercises"),
+    ("estimates", "trials", "figures", "widgets", "progress", "checks", "exercises"),
     ("cli",),
 )
 

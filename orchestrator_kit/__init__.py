@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from orchestrator_kit.recovery import POLICIES, Recovery
     from orchestrator_kit.scoring import score
     from orchestrator_kit.tasks import Budget, Document, Fact, Specialist, Task
+    from orchestrator_kit.trials import compare_trials
 
 __all__ = [
     "PATTERNS",
@@ -56,6 +57,7 @@ __all__ = [
     "Task",
     "compare",
     "compare_async",
+    "compare_trials",
     "estimate",
     "first_difference",
     "load_task",
@@ -87,6 +89,7 @@ _MODULES = {
     "recovery": "POLICIES Recovery",
     "scoring": "score",
     "tasks": "Budget Document Fact Specialist Task",
+    "trials": "compare_trials",
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator_kit import cli, experiments
+from orchestrator_kit import cli, trials
 from orchestrator_kit.errors import RunInterrupted
 from orchestrator_kit.events import CallFailed, CallRefused, RunEnded
 from orchestrator_kit.metrics import measure
@@ -447,7 +447,7 @@ def test_nothing_is_spent_where_its_results_could_not_be_written(
     def spend(*_: object, **__: object) -> None:
         raise AssertionError("a call was made")
 
-    monkeypatch.setattr(experiments, "compare", spend)
+    monkeypatch.setattr(trials, "compare", spend)
     complaint = okit("compare", "ferry", option, "ferry/survey.md/deep/x.svg").complaint
     assert complaint.endswith("cannot be written (ferry/survey.md is no folder)")
 
@@ -543,7 +543,7 @@ def test_an_interrupted_comparison_without_records_ends_in_one_line(
     def interrupted(*_: object, **__: object) -> None:
         raise RunInterrupted(())
 
-    monkeypatch.setattr(experiments, "compare", interrupted)
+    monkeypatch.setattr(trials, "compare", interrupted)
     done = okit("compare", "ferry")
     assert (done.code, done.complaint) == (130, "interrupted; nothing more is spent")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -443,3 +444,22 @@ def test_calls_of_a_live_run_that_came_from_the_tape_are_told(okit: Okit) -> Non
     assert "came from" not in first.err + alone.err
     assert "okit: 3 calls came from a.okit, at once" in again.err
     assert first.out.splitlines()[:3] == again.out.splitlines()[:3] == alone.out.splitlines()[:3]
+
+
+# ---- trials ----
+
+
+def test_several_trials_are_compared_with_intervals(okit: Okit) -> None:
+    patterns = ["--patterns", "single_call,pipeline"]
+    done = okit("compare", "ferry", "--trials", 3, *patterns, "--json", "t.json", "--records", "r")
+    assert (done.code, done.err) == (0, "")
+    assert "3 trials, seeds 0 to 2" in done.out
+    row = next(line for line in done.out.splitlines() if line.startswith("pipeline"))
+    assert " to " in row
+    assert row.endswith(("more", "less", "no difference shown"))
+    assert len(json.loads(Path("t.json").read_text("utf-8"))["trials"]) == 3
+    assert len(list(Path("r").iterdir())) == 6
+    for n in (1, 2, 3):
+        assert Run.load(f"r/pipeline-{n}.jsonl").started.seed == n - 1
+    wrong = okit("compare", "ferry", "--trials", 0)
+    assert (wrong.code, wrong.complaint) == (2, "trials is 0; at least 1 is needed")

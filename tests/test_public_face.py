@@ -33,6 +33,7 @@ FACE = [
     "Task",
     "compare",
     "compare_async",
+    "compare_trials",
     "estimate",
     "first_difference",
     "load_task",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ import typer
 from rich.markup import escape
 
 from orchestrator_kit import estimates, experiments, svg, tables
+from orchestrator_kit import trials as repeated
 from orchestrator_kit.cli import options as o
 from orchestrator_kit.cli.console import (
     err,
@@ -46,6 +48,9 @@ def compare(
     model: o.ModelName = None,
     base_url: o.BaseUrl = None,
     seed: o.Seed = 0,
+    trials: Annotated[
+        int, typer.Option(help="How many times, with as many seeds; then with intervals.")
+    ] = 1,
     tape: o.TapeFile = None,
     faults: o.FaultTexts = None,
     recovery: o.Policy = "retry",
@@ -81,29 +86,34 @@ def compare(
         ) as engine,
         _watched(engine, records or Path("out") / "interrupted") as watch,
     ):
-        found = experiments.compare(
+        several = repeated.compare_trials(
             chosen,
             engine.model,
+            trials=trials,
             patterns=names,
             workers=workers,
             models=engine.models,
             recovery=policy,
             listen=watch,
         )
-    name = engine.model.name
-    what = chosen.title or chosen.prompt
-    title = f"{what} - {name}, {tables.workers(workers)}, seed {seed}"
-    print_table(title, *tables.comparison(found))
-    print_failures(found.rows)
-    print_recovery(found.rows)
-    _save_records(records, [row.run for row in found.rows])
+    first, rows = several.comparisons[0], [r for c in several.comparisons for r in c.rows]
+    what = f"{chosen.title or chosen.prompt} - {engine.model.name}, {tables.workers(workers)}"
+    if trials == 1:
+        print_table(f"{what}, seed {seed}", *tables.comparison(first))
+    else:
+        seeds = f"{trials} trials, seeds {seed} to {seed + trials - 1}"
+        print_table(f"{what}, {seeds}", *repeated.table(several))
+    print_failures(rows)
+    if trials == 1:
+        print_recovery(rows)
+    _save_records(records, [row.run for row in rows])
     if json:
-        write_atomic(json, found.to_json())
+        write_atomic(json, first.to_json() if trials == 1 else several.to_json())
         out.print(f"figures: {escape(str(json))}")
-    _draw(found, figure)
+    _draw(first, figure)
     out.print(f"picture: {escape(str(figure))}")
     out.print(f"open the notebooks: {prefix()}okit lab")
-    if all(row.run.status == "failed" for row in found.rows):
+    if all(row.run.status == "failed" for row in rows):
         err.print("okit: no pattern came to an answer; the lines above say why")
         raise typer.Exit(1)
 
@@ -294,8 +304,12 @@ def _slug(name: str) -> str:
 def _save_records(folder: Path | None, runs: Sequence[Run]) -> None:
     if folder is None:
         return
+    times = Counter(run.pattern for run in runs)
+    seen: Counter[str] = Counter()
     for run in runs:
-        run.save(folder / f"{run.pattern}.jsonl")
+        seen[run.pattern] += 1
+        number = f"-{seen[run.pattern]}" if times[run.pattern] > 1 else ""
+        run.save(folder / f"{run.pattern}{number}.jsonl")
     out.print(f"records: {escape(str(folder))}")
 
 
