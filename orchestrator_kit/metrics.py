@@ -7,21 +7,24 @@ calls of which each used the one before (Brent, 1974; Blumofe and Leiserson, 199
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from orchestrator_kit.answer import Report
 from orchestrator_kit.events import (
     CallEnded,
     CallFailed,
     CallRefused,
     CallStarted,
     Recovered,
+    Reported,
     SubtaskEnded,
 )
 from orchestrator_kit.models.base import Usage
 from orchestrator_kit.record import Run
+from orchestrator_kit.text import normalise
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class Measures:
 
     `cost_usd` is None where any call has no price. `undeclared` are the subtasks without findings
     that no gap of the answer names. `recovery` is what each remedy took, and under "failed" what
-    the calls took that brought nothing, remedies among them.
+    the calls took that brought nothing, remedies among them. `redundancy` is the share of reported
+    findings that repeat one of another report, word for word; None where nothing was reported.
     """
 
     calls: int
@@ -90,6 +94,7 @@ class Measures:
     failures: tuple[dict[str, str | None], ...]
     undeclared: tuple[str, ...]
     recovery: dict[str, Price]
+    redundancy: float | None
 
     @property
     def tokens(self) -> int:
@@ -160,7 +165,23 @@ def measure(run: Run) -> Measures:
         failures=failures(run),
         undeclared=undeclared(run),
         recovery=recovery(run),
+        redundancy=redundancy(run),
     )
+
+
+def redundancy(run: Run) -> float | None:
+    """The share of the findings that repeat one of another report.
+
+    Of a subtask the latest report counts. The stages of a pipeline hand their draft on, and so
+    repeat it.
+    """
+    reports: dict[object, Report] = {}
+    for event in run.events:
+        if isinstance(event, Reported):
+            reports[event.report.subtask or len(reports)] = event.report
+    each = [{normalise(f.text) for f in r.findings} for r in reports.values()]
+    said = Counter(text for texts in each for text in texts)
+    return 1 - len(said) / said.total() if said else None
 
 
 def _cost(made: Iterable[Call]) -> float | None:
