@@ -31,6 +31,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("comparison", "picture"),
     ("experiments", "svg"),
     ("estimates", "trials", "figures", "widgets", "progress", "checks", "exercises"),
+    ("rematch",),
     ("cli",),
 )
 

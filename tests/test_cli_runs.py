@@ -463,3 +463,13 @@ def test_several_trials_are_compared_with_intervals(okit: Okit) -> None:
         assert Run.load(f"r/pipeline-{n}.jsonl").started.seed == n - 1
     wrong = okit("compare", "ferry", "--trials", 0)
     assert (wrong.code, wrong.complaint) == (2, "trials is 0; at least 1 is needed")
+
+
+def test_a_rematch_is_printed_and_written(okit: Okit) -> None:
+    done = okit("rematch", "ferry", "--trials", 2, "--json", "r.json")
+    assert (done.code, done.err) == (0, "")
+    names = [line.split()[0] for line in done.out.splitlines()[2:7]]
+    assert names == ["orchestrator_worker", "single_call", "voting", "passes", "self_review"]
+    assert set(json.loads(Path("r.json").read_text("utf-8"))["intervals"]) == set(names)
+    wrong = okit("rematch", "ferry", "--against", "swarm")
+    assert (wrong.code, wrong.complaint.split(";")[0]) == (2, "no pattern called 'swarm'")

@@ -25,7 +25,7 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__.split(" It")[0]
 )
 _COMMANDS: tuple[Callable[..., None], ...] = (
-    *(runs.compare, runs.run, runs.estimate, runs.diff),
+    *(runs.compare, runs.run, runs.rematch, runs.estimate, runs.diff),
     *(reference.faults, reference.policies, notebooks.lab),
 )
 for command in _COMMANDS:

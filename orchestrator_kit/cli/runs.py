@@ -16,6 +16,7 @@ import typer
 from rich.markup import escape
 
 from orchestrator_kit import estimates, experiments, svg, tables
+from orchestrator_kit import rematch as equal_budget
 from orchestrator_kit import trials as repeated
 from orchestrator_kit.cli import options as o
 from orchestrator_kit.cli.console import (
@@ -215,6 +216,42 @@ def run(
         raise typer.Exit(1)
     if unsaid:
         raise unsaid
+
+
+def rematch(
+    task: o.TaskName = None,
+    prompt: o.Prompt = None,
+    documents: o.Documents = None,
+    against: Annotated[str, typer.Option(help="Which pattern.")] = "orchestrator_worker",
+    trials: Annotated[int, typer.Option(help="How many times, with as many seeds.")] = 1,
+    workers: o.Workers = experiments.WORKERS,
+    model: o.ModelName = None,
+    base_url: o.BaseUrl = None,
+    seed: o.Seed = 0,
+    json: Json = None,
+) -> None:
+    """Hold a pattern against one reader who may spend as many tokens."""
+    chosen = o.task_of(task, prompt, documents or [], tokens=None, usd=None, seconds=None)
+    pattern_named(against)
+    o.check_outputs(None, json)
+    with (
+        o.engine_of(chosen, model, base_url=base_url, seed=seed) as engine,
+        _watched(engine, Path("out") / "interrupted") as watch,
+    ):
+        found = equal_budget.rematch(
+            chosen,
+            engine.model,
+            against=against,
+            trials=trials,
+            workers=workers,
+            models=engine.models,
+            listen=watch,
+        )
+    what = f"{chosen.title or chosen.prompt} - {engine.model.name}, {tables.workers(workers)}"
+    print_table(f"{what}, {trials} trials from seed {seed}", *repeated.table(found))
+    if json:
+        write_atomic(json, found.to_json())
+        out.print(f"figures: {escape(str(json))}")
 
 
 def estimate(

@@ -12,6 +12,7 @@ from orchestrator_kit.patterns.orchestrator_worker import orchestrator_worker
 from orchestrator_kit.patterns.parallelization import parallelization, voting
 from orchestrator_kit.patterns.peer_agents import peer_agents
 from orchestrator_kit.patterns.pipeline import pipeline
+from orchestrator_kit.patterns.repetition import passes, self_review
 from orchestrator_kit.patterns.single_call import single_call
 from orchestrator_kit.tasks import Task
 
@@ -29,7 +30,7 @@ PATTERNS: dict[str, Pattern] = {
         orchestrator_worker,
     )
 }
-VARIANTS: dict[str, Pattern] = {"voting": voting}
+VARIANTS: dict[str, Pattern] = {p.__name__: p for p in (voting, passes, self_review)}
 
 
 def pattern_named(name: str) -> Pattern:
