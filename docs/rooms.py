@@ -31,7 +31,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("comparison", "picture"),
     ("experiments", "svg"),
     ("estimates", "trials", "figures", "widgets", "progress", "checks", "exercises"),
-    ("rematch",),
+    ("rematch", "sweep"),
     ("cli",),
 )
 

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from orchestrator_kit import loading
-from orchestrator_kit.cli import notebooks, reference, runs, tapes
+from orchestrator_kit.cli import notebooks, reference, runs, sweeps, tapes
 from orchestrator_kit.cli.console import err, print_table
 from orchestrator_kit.cli.console import show as say
 from orchestrator_kit.errors import KitError, UsageError
@@ -26,13 +26,18 @@ app = typer.Typer(
 )
 _COMMANDS: tuple[Callable[..., None], ...] = (
     *(runs.compare, runs.run, runs.rematch, runs.estimate, runs.diff),
-    *(reference.faults, reference.policies, notebooks.lab),
+    *(sweeps.sweep, reference.faults, reference.policies, notebooks.lab),
 )
 for command in _COMMANDS:
     app.command()(command)
 app.add_typer(tapes.app, name="tape", help="Show, check, export and import tapes.")
 app.add_typer(notebooks.app, name="exercises", help="Make, check and run exercise notebooks.")
-_SEVERAL = {"--documents", "--patterns", "--faults"}  # take several words, as a shell's * gives
+_SEVERAL = {
+    "--documents",
+    "--patterns",
+    "--faults",
+    "--axis",
+}  # take several words, as a shell's * gives
 
 
 @app.command()

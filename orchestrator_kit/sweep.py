@@ -1,0 +1,247 @@
+"""The sweep: one run for each point of a grid, in as many processes as there are, as a tidy table.
+
+What is done is written down as it is done, so an interrupted sweep goes on where it was; the table
+is in the grid's order, whoever was first. Simulated models only: each trial makes its own.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
+from hashlib import blake2b
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from orchestrator_kit.errors import RecordError, UsageError
+from orchestrator_kit.events import SCHEMA
+from orchestrator_kit.experiments import run
+from orchestrator_kit.metrics import measure
+from orchestrator_kit.models.faults import Fault, Faults
+from orchestrator_kit.models.simulated import PROFILES, SimulatedModel
+from orchestrator_kit.patterns import pattern_named
+from orchestrator_kit.patterns.orchestrator_worker import orchestrator_worker
+from orchestrator_kit.recovery import policy_named
+from orchestrator_kit.scoring import score
+from orchestrator_kit.tasks import Task
+
+CHUNK = 25  # trials that go to a process at a time
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point of a grid: everything that determines a run.
+
+    `faults` is a fault plan, its lines joined by spaces; `decides` what the model decides of
+    orchestrator_worker, joined by commas ("none": nothing; None: everything); `window` and
+    `budget_tokens` are in tokens, None those of the profile and of the task.
+    """
+
+    pattern: str = "orchestrator_worker"
+    workers: int = 4
+    seed: int = 0
+    profile: str = "small"
+    window: int | None = None
+    budget_tokens: int | None = None
+    faults: str = ""
+    recovery: str = "retry"
+    decides: str | None = None
+
+
+AXES = tuple(f.name for f in fields(Point))
+
+
+def grid(axes: Mapping[str, Iterable[Any]]) -> list[Point]:
+    """All combinations of the values of some axes, the last axis fastest.
+
+    UsageError or UnknownName for an axis, a pattern, a policy or a fault that there is not.
+    """
+    for name in axes:
+        if name not in AXES:
+            raise UsageError(f"there is no axis {name!r}; there are: {', '.join(AXES)}")
+    values = [list(axes[name]) for name in axes]
+    points = [Point(**dict(zip(axes, row, strict=True))) for row in product(*values)]
+    for point in dict.fromkeys(replace(p, seed=0, workers=1) for p in points):
+        pattern_named(point.pattern)
+        policy_named(point.recovery)
+        _plan(point)
+        if point.profile not in PROFILES:
+            raise UsageError(f"no profile {point.profile!r}; there are: {', '.join(PROFILES)}")
+        if point.decides is not None and point.pattern != "orchestrator_worker":
+            raise UsageError("`decides` is an axis of orchestrator_worker alone")
+    return points
+
+
+def trial(task: Task, point: Point) -> Row:
+    """The run of one point, as one row: the point's values, then the measures."""
+    profile = PROFILES[point.profile]
+    if point.window is not None:
+        profile = replace(profile, window=point.window)
+    model = Faults(SimulatedModel(point.seed, profile), _plan(point), point.seed)
+    if point.budget_tokens is not None:
+        task = replace(task, budget=replace(task.budget, tokens=point.budget_tokens))
+    pattern = pattern_named(point.pattern)
+    if point.decides is not None:
+        chosen = frozenset(w for w in point.decides.split(",") if w and w != "none")
+        pattern = partial(orchestrator_worker, decides=chosen)
+    record = run(task, pattern, model, workers=point.workers, recovery=point.recovery)
+    m, s = measure(record), score(task, record.answer)
+    return asdict(point) | {
+        "status": record.status,
+        "recall": s.recall,
+        "groundedness": s.groundedness,
+        "calls": m.calls,
+        "input_tokens": m.input_tokens,
+        "output_tokens": m.output_tokens,
+        "cost_usd": m.cost_usd,
+        "latency_s": m.latency_s,
+        "critical_path_s": m.critical_path_s,
+        "work_s": m.work_s,
+        "failures": len(m.failures),
+        "gaps": len(record.answer.gaps),
+    }
+
+
+def sweep(
+    task: Task,
+    axes: Mapping[str, Iterable[Any]],
+    *,
+    journal: str | Path | None = None,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Row]:
+    """A row for each point of the grid, in its order.
+
+    With a `journal` (JSON Lines) each row is written down as soon as it is there, and rows that it
+    has are not made again. `executor` is any executor of concurrent.futures, a pool of processes
+    where none is given; it is given chunks of trials. `progress` hears (done, all).
+    """
+    points = grid(axes)
+    known = _Journal(journal, task) if journal else None
+    rows = dict(known.rows) if known else {}
+    todo = [p for p in dict.fromkeys(points) if p not in rows]
+    tell = progress or (lambda done, of: None)
+    tell(len(points) - len(todo), len(points))
+    with known or nullcontext(), _pool(executor, len(todo)) as pool:
+        for found in _made(pool, task, todo):
+            for row in found:
+                point = Point(**{name: row[name] for name in AXES})
+                rows[point] = row
+            if known:
+                known.add(found)
+            tell(len(points) - sum(p not in rows for p in todo), len(points))
+    return [rows[p] for p in points]
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    """Rows as CSV text with a head; what does not exist is empty."""
+    if not rows:
+        raise UsageError("there are no rows to write")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _plan(point: Point) -> list[Fault]:
+    return [Fault.parse(line) for line in point.faults.split()]
+
+
+def _chunk(task: Task, points: Sequence[Point]) -> list[Row]:
+    return [trial(task, p) for p in points]
+
+
+def _pool(executor: Executor | None, trials: int) -> AbstractContextManager[Executor]:
+    """The executor that was given, which its owner shuts down; or one of our own."""
+    if executor is not None:
+        return nullcontext(executor)
+    processes = max(1, min(os.cpu_count() or 1, -(-trials // CHUNK)))
+    return ProcessPoolExecutor(processes)
+
+
+def _made(pool: Executor, task: Task, points: Sequence[Point]) -> Iterator[list[Row]]:
+    """The rows of chunks of points, as they are there; on an error the rest is not begun."""
+    chunks = [points[i : i + CHUNK] for i in range(0, len(points), CHUNK)]
+    futures: list[Future[list[Row]]] = [pool.submit(_chunk, task, chunk) for chunk in chunks]
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+class _Journal:
+    """A file of rows, a line each, the first line saying of which task they are."""
+
+    def __init__(self, path: str | Path, task: Task) -> None:
+        self.path = Path(path)
+        self.rows: dict[Point, Row] = {}
+        name = blake2b(repr((task.prompt, task.facts, task.specialists)).encode(), digest_size=8)
+        for document in task.documents:
+            name.update(document.text.encode("utf-8", "surrogatepass"))
+        self._head = {"sweep": SCHEMA, "task": name.hexdigest()}
+        try:
+            text = self.path.read_text("utf-8")
+        except FileNotFoundError:
+            text = ""
+        except (OSError, UnicodeDecodeError) as e:
+            raise RecordError(f"{self.path}: cannot be read ({e})") from None
+        self._sound = self._read(text)
+
+    def _read(self, text: str) -> int:
+        """Take in the whole lines; how many bytes they are. What a kill cut off is made again."""
+        lines = text.splitlines(keepends=True)
+        sound = 0
+        for n, line in enumerate(lines):
+            if not line.endswith("\n"):
+                break
+            try:
+                row = json.loads(line)
+                if n == 0:
+                    if row != self._head:
+                        raise RecordError(
+                            f"{self.path}: is the journal of another sweep; name a new file"
+                        )
+                else:
+                    self.rows[Point(**{name: row[name] for name in AXES})] = row
+            except (ValueError, KeyError, TypeError) as e:
+                where = f"{self.path}, line {n + 1}"
+                raise RecordError(f"{where}: is no row of a sweep ({e})") from None
+            sound += len(line.encode())
+        return sound
+
+    def __enter__(self) -> _Journal:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("ab")
+            self._file.truncate(self._sound)
+        except OSError as e:
+            raise RecordError(f"{self.path}: cannot be written ({e.strerror})") from None
+        if not self._sound:
+            self._write([self._head])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Write rows down, at once."""
+        self._write(rows)
+
+    def _write(self, rows: Sequence[Row]) -> None:
+        text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
+        try:
+            self._file.write(text.encode())
+            self._file.flush()
+        except OSError as e:
+            raise RecordError(f"{self.path}: cannot be written ({e.strerror})") from None
