@@ -210,15 +210,15 @@ def test_a_folder_without_a_roster_or_title_gets_the_default_ones(tmp_path: Path
 
 
 def test_a_name_that_is_neither_scenario_nor_folder_lists_the_scenarios(tmp_path: Path) -> None:
-    with pytest.raises(UnknownName, match=r"nowhere.*legal, research"):
+    with pytest.raises(UnknownName, match=r"nowhere.*legal.*research"):
         load_task(tmp_path / "nowhere")
-    with pytest.raises(UnknownName, match=r"leagl.*legal, research"):
+    with pytest.raises(UnknownName, match=r"leagl.*legal.*research"):
         load_task("leagl")
 
 
 @pytest.mark.parametrize("name", ["What are the risks? " * 20, "x/" * 3_000, "a\0b"])
 def test_a_name_that_no_folder_can_have_lists_the_scenarios_too(name: str) -> None:
-    with pytest.raises(UnknownName, match="legal, research") as caught:
+    with pytest.raises(UnknownName, match=r"legal.*research") as caught:
         load_task(name)
     assert len(str(caught.value)) < 200
 
