@@ -26,7 +26,7 @@ from orchestrator_kit.tasks import (
 )
 from orchestrator_kit.text import sentences
 
-PACKAGED = ("legal", "marketing", "research", "software")
+PACKAGED = ("legal", "marketing", "medical", "research", "software")
 HEAD = 'prompt = "What is said?"\ndocuments = ["a.md"]\n'
 SPECIALIST = '[[specialists]]\nname = "reader"\nexpertise = "Reads."\n'
 
