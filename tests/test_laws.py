@@ -242,6 +242,13 @@ def test_points_that_grow_faster_than_their_workers_have_no_contention() -> None
     assert (found.contention, found.coherence, found.peak) == (0, 0, math.inf)
 
 
+def test_where_even_two_workers_are_slower_than_one_contention_is_all_there_can_be() -> None:
+    found = fit_universal([(n, 0.5) for n in WORKERS[1:]], alone=1)
+    assert found.contention == 1
+    assert found.coherence > 0
+    assert found.peak == 1
+
+
 def test_a_fit_shows_itself_in_one_line() -> None:
     shown = repr(fit_universal(noisy(3, 0.05, 0.001, 7)))
     assert shown.startswith("Scalability(contention 0.0")
