@@ -192,7 +192,7 @@ def fit_universal(
     measured = [_point(n, point) for n, point in enumerate(points, 1)]
     known = None if alone is None else _number("alone", alone, 0, above=True)
     _number("level", level, 0.5, 0.999)
-    _number("resamples", resamples, 20)
+    _number("resamples", resamples, 20, 1e6)
     unknowns = 3 if known is None else 2
     telling = {n for n, _ in measured if known is None or n > 1}
     if len(telling) < unknowns or len(measured) <= unknowns:
@@ -201,6 +201,9 @@ def fit_universal(
             f"{unknowns + 1} points at {unknowns} different numbers"
             f"{' above 1' if known is not None else ''} are needed"
         )
+    sizes = [x for _, x in measured] + ([known] if known else [])
+    if max(sizes) / 1e12 > min(sizes):
+        raise UsageError(f"throughputs from {min(sizes):g} to {max(sizes):g} are of no one system")
     workers = [n for n, _ in measured]
     found = _fitted(workers, [x for _, x in measured], known)
     if math.isinf(found[0]):
@@ -236,7 +239,7 @@ def _point(n: int, point: object) -> tuple[float, float]:
     if not isinstance(point, tuple | list) or len(point) != 2:
         raise UsageError(f"point {n} must be (workers, throughput), not {point!r}")
     return (
-        _number(f"the workers of point {n}", point[0], 1),
+        _number(f"the workers of point {n}", point[0], 1, 1e9),
         _number(f"the throughput of point {n}", point[1], 0, above=True),
     )
 
@@ -246,17 +249,18 @@ def _fitted(
 ) -> tuple[float, float, float]:
     """One worker's throughput c (infinite where the points leave it open), a and b.
 
-    With u = X / N, every point says u ((1 - a) / c + N a / c + N (N - 1) b / c) = 1: linear in
-    three unknowns of at least 0. Where c is known, it is taken for 1, and
+    With u = X / N in some unit, every point says u ((1 - a) / c + N a / c + N (N - 1) b / c) = 1:
+    linear in three unknowns of at least 0. Where c is known, it is the unit, and
     u ((N - 1) a + N (N - 1) b) = 1 - u.
     """
-    us = [x / n / (alone or 1.0) for n, x in zip(workers, measured, strict=True)]
+    unit = alone or max(measured)
+    us = [x / n / unit for n, x in zip(workers, measured, strict=True)]
     pairs = [u * n * (n - 1) for n, u in zip(workers, us, strict=True)]
     if alone is None:
         rows = [(u, u * n, pair) for n, u, pair in zip(workers, us, pairs, strict=True)]
         free, shared, agreed = _nonnegative(rows, [1.0] * len(us))
         once = free + shared
-        return (1 / once, shared / once, agreed / once) if once else (math.inf, 1.0, math.inf)
+        return (unit / once, shared / once, agreed / once) if once else (math.inf, 1.0, math.inf)
     steps = [u * (n - 1) for n, u in zip(workers, us, strict=True)]
     a, b = _nonnegative(list(zip(steps, pairs, strict=True)), [1 - u for u in us])
     if a > 1:  # the optimum under a <= 1 lies where it holds, then
@@ -280,7 +284,7 @@ def _nonnegative(rows: Sequence[Sequence[float]], wanted: Sequence[float]) -> li
                 continue
             found = [0.0] * width
             for i, value in zip(kept, values, strict=True):
-                found[i] = value
+                found[i] = value + 0.0  # no -0.0
             if size == width:
                 return found  # nothing had to be held
             off = math.fsum(

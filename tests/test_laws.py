@@ -125,12 +125,14 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: fit_universal([(1, 1), (2, 2), (4, 3)]), "3 points at 3 telling .* are too few"),
     (lambda: fit_universal([(1, 1.0)] * 9, alone=1), "9 points at 0 telling .* are too few"),
     (lambda: fit_universal([(1, 1), (2, 0), (4, 3), (8, 4)]), "throughput of point 2 .* above 0"),
+    (lambda: fit_universal([(1, 1e-300), (2, 1e300), (4, 1), (8, 1)]), "are of no one system"),
+    (lambda: fit_universal([(1e300, 1)]), "workers of point 1 must .* from 1 to 1e.09"),
     (lambda: fit_universal([(0, 1)]), "the workers of point 1 must"),
     (lambda: fit_universal([5]), r"point 1 must be \(workers, throughput\), not 5"),  # type: ignore[list-item]
     (lambda: fit_universal([(n, n) for n in (1, 2, 4, 8)], level=95), "level must .* not 95"),
     (lambda: fit_universal([(n, n) for n in (1, 2, 4, 8)], resamples=0), "resamples must"),
     (lambda: fit_universal([(n, n) for n in (1, 2, 4, 8)], alone=0), "alone must .* above 0"),
-    (lambda: fit_universal([(n, 1e9 / 9**n) for n in (2, 4, 8, 16)]), "give it as `alone`"),
+    (lambda: fit_universal([(n, 1 / n**3) for n in (2, 4, 8, 16)]), "give it as `alone`"),
 ]
 
 
@@ -151,7 +153,7 @@ WORKERS = (1, 2, 4, 8, 16, 32)
 @given(
     st.floats(0, 0.9),
     st.floats(0, 0.1),
-    st.floats(0.01, 1_000),
+    st.sampled_from([1e-300, 0.01, 1.0, 1_000.0, 1e300]),
     st.lists(st.integers(1, 500), min_size=4, max_size=12, unique=True),
     st.booleans(),
 )
