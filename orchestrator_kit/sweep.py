@@ -10,11 +10,12 @@ import csv
 import io
 import json
 import os
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields, replace
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import blake2b
 from itertools import product
 from pathlib import Path
@@ -129,15 +130,15 @@ def sweep(
     rows = dict(known.rows) if known else {}
     todo = [p for p in dict.fromkeys(points) if p not in rows]
     tell = progress or (lambda done, of: None)
-    tell(len(points) - len(todo), len(points))
+    done = len(points) - len(todo)
+    tell(done, len(points))
     with known or nullcontext(), _pool(executor, len(todo)) as pool:
         for found in _made(pool, task, todo):
-            for row in found:
-                point = Point(**{name: row[name] for name in AXES})
-                rows[point] = row
+            rows.update((Point(**{name: row[name] for name in AXES}), row) for row in found)
             if known:
                 known.add(found)
-            tell(len(points) - sum(p not in rows for p in todo), len(points))
+            done += len(found)
+            tell(done, len(points))
     return [rows[p] for p in points]
 
 
@@ -156,8 +157,15 @@ def _plan(point: Point) -> list[Fault]:
     return [Fault.parse(line) for line in point.faults.split()]
 
 
-def _chunk(task: Task, points: Sequence[Point]) -> list[Row]:
-    return [trial(task, p) for p in points]
+def _chunk(task: bytes, points: Sequence[Point]) -> list[Row]:
+    return [trial(_unpacked(task), p) for p in points]
+
+
+@lru_cache(maxsize=1)
+def _unpacked(task: bytes) -> Task:
+    """The same object for every chunk of a process, so that what was read once is known."""
+    found: Task = pickle.loads(task)  # noqa: S301 - packed by this very sweep
+    return found
 
 
 def _pool(executor: Executor | None, trials: int) -> AbstractContextManager[Executor]:
@@ -171,7 +179,8 @@ def _pool(executor: Executor | None, trials: int) -> AbstractContextManager[Exec
 def _made(pool: Executor, task: Task, points: Sequence[Point]) -> Iterator[list[Row]]:
     """The rows of chunks of points, as they are there; on an error the rest is not begun."""
     chunks = [points[i : i + CHUNK] for i in range(0, len(points), CHUNK)]
-    futures: list[Future[list[Row]]] = [pool.submit(_chunk, task, chunk) for chunk in chunks]
+    packed = pickle.dumps(task)
+    futures: list[Future[list[Row]]] = [pool.submit(_chunk, packed, chunk) for chunk in chunks]
     try:
         for future in as_completed(futures):
             yield future.result()
