@@ -145,11 +145,8 @@ class Caller:
             self.note(CallEnded(self.now, state.call, reply.text, usage, cost, reply.finish))
             value = _understood(ask, reply, state.call)
             took = self.now - state.since
-            self._written += usage.output_tokens
-            self._writing_s += took
-            longest = self._longest.get(ask.format.name, 0)
-            self._longest[ask.format.name] = max(longest, usage.output_tokens)
             self._take_note_of(ask, left_out)
+            self._learn(ask.format.name, usage, took)
             if estimate and not usage.estimated:
                 stretch = usage.input_tokens / max(1, _size(request, model))
                 self._stretch[model.name] = max(stretch, self._stretch.get(model.name, 1.0))
@@ -274,6 +271,12 @@ class Caller:
             kind, message = error.kind, str(error)
             self.failure = Failure(kind, message)
         self.note(CallFailed(self.now, state.call, kind, message, usage, cost))
+
+    def _learn(self, kind: str, usage: Usage, seconds: float) -> None:
+        """How much replies of a kind write, and how fast: so that a cut one can be estimated."""
+        self._written += usage.output_tokens
+        self._writing_s += seconds
+        self._longest[kind] = max(self._longest.get(kind, 0), usage.output_tokens)
 
     def _take_note_of(self, ask: Ask[T], left_out: Sequence[Block]) -> None:
         self.read.update(b.id for b in ask.blocks if b.tag == "section" and b not in left_out)

@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestrator_kit.events import CallEnded, CallFailed, CallStarted, Event, RunStarted
 from orchestrator_kit.record import Run
+from orchestrator_kit.text import one_line
 
 _SHOWN = 60  # characters of a text around the place where it parts
 
@@ -127,7 +128,7 @@ def _apart(x: str, y: str) -> tuple[str, str]:
     begin = max(0, at - _SHOWN // 2)
     return tuple(
         ("…" if begin else "")
-        + " ".join("".join(c if c.isprintable() else " " for c in text[begin:][:_SHOWN]).split())
+        + one_line(text[begin:][:_SHOWN])
         + ("…" if len(text) > begin + _SHOWN else "")
         for text in (x, y)
     )  # type: ignore[return-value]

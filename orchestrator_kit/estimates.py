@@ -7,7 +7,7 @@ output limit, tokenizer and prices. Nothing is sent anywhere.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator_kit import tables
 from orchestrator_kit.events import CallStarted
@@ -49,8 +49,8 @@ class Estimate:
         )
 
 
-def table(found: Sequence[Estimate]) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows of estimates, a pattern each, and their sum where there are several."""
+def table(found: Sequence[Estimate]) -> tuple[tables.Columns, tables.Rows]:
+    """A row a pattern, and their sum where there are several."""
     columns = ["pattern", "calls", "input", "output", "cost", "at most", "cost at most", "latency"]
     rows = [
         [
@@ -61,32 +61,31 @@ def table(found: Sequence[Estimate]) -> tuple[list[str], list[list[str]]]:
             tables.money(e.cost_usd),
             f"{e.at_most_tokens:,}",
             tables.money(e.at_most_usd),
-            tables.NONE if e.seconds is None else tables.seconds(e.seconds),
+            tables.seconds(e.seconds),
         ]
-        for e in found
+        for e in (*found, *([_sum(found)] if len(found) > 1 else []))
     ]
-    if len(found) > 1:
-        rows.append(
-            [
-                "all",
-                str(sum(e.calls for e in found)),
-                f"{sum(e.input_tokens for e in found):,}",
-                f"{sum(e.output_tokens for e in found):,}",
-                tables.money(_sum(e.cost_usd for e in found)),
-                f"{sum(e.at_most_tokens for e in found):,}",
-                tables.money(_sum(e.at_most_usd for e in found)),
-                tables.NONE
-                if found[0].seconds is None
-                else tables.seconds(sum(e.seconds or 0.0 for e in found)),
-            ]
-        )
     return columns, rows
 
 
-def _sum(prices: Iterable[float | None]) -> float | None:
-    """Dollars in all; None where any is not known."""
-    known = list(prices)
-    return None if None in known else sum(p for p in known if p is not None)
+def _sum(found: Sequence[Estimate]) -> Estimate:
+    """What several take in all; a figure that one of them lacks has no sum."""
+
+    def total(values: Iterable[float | None]) -> float | None:
+        known = list(values)
+        return None if None in known else sum(v for v in known if v is not None)
+
+    return replace(
+        found[0],
+        pattern="all",
+        calls=sum(e.calls for e in found),
+        input_tokens=sum(e.input_tokens for e in found),
+        output_tokens=sum(e.output_tokens for e in found),
+        cost_usd=total(e.cost_usd for e in found),
+        seconds=total(e.seconds for e in found),
+        at_most_tokens=sum(e.at_most_tokens for e in found),
+        at_most_usd=total(e.at_most_usd for e in found),
+    )
 
 
 class Rehearsal(SimulatedModel):

@@ -24,8 +24,8 @@ from orchestrator_kit.events import (
     Reviewed,
 )
 from orchestrator_kit.plan import Subtask
-from orchestrator_kit.roles.replies import one_line, read_object
-from orchestrator_kit.text import normalise, sentences, terms
+from orchestrator_kit.roles.replies import read_object
+from orchestrator_kit.text import normalise, one_line, printable, sentences, terms
 
 NEAR = 0.5  # share of words in common from which two sentences may be one reworded
 
@@ -112,7 +112,7 @@ class Explanation:
         ]
         if self.also:
             lines.append(f"{indent}said too by calls {', '.join(map(str, self.also))}")
-        return "\n".join("".join(c if c.isprintable() else " " for c in s) for s in lines)
+        return "\n".join(map(printable, lines))
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"

@@ -42,7 +42,9 @@ def rematch(
 
     def tokens(one: Pattern) -> int:
         record = run(
-            *(task, one, model),
+            task,
+            one,
+            model,
             workers=workers,
             models=models,
             recovery=recovery,

@@ -47,12 +47,6 @@ class Job:
     avoid: frozenset[int] = frozenset()
     blindly: bool = True
 
-    def retry_helps(self, error: BaseException) -> bool:
-        """Whether the same request may bring something better: models sample, servers recover."""
-        if isinstance(error, MalformedReply | TruncatedReply):
-            return self.blindly
-        return isinstance(error, ModelError) and error.retryable
-
 
 class Remedies:
     """Pursues a piece of work through calls, workers and waits."""
@@ -135,9 +129,15 @@ class Remedies:
         return await retrying(again, ask.role, ask.agent, ask.subtask, worker)
 
     def _retry_helps(self, error: BaseException, job: Job) -> bool:
-        """Whether the same request may bring something better, and soon enough."""
-        asked_to_wait = getattr(error, "retry_after", None) or 0.0
-        return job.retry_helps(error) and asked_to_wait <= self._recovery.longest_wait_s
+        """Whether the same request may bring something better: models sample, servers recover.
+
+        A server that wants to be left alone for longer than the policy waits will not, in time.
+        """
+        if isinstance(error, MalformedReply | TruncatedReply):
+            return job.blindly
+        if not isinstance(error, ModelError):
+            return False
+        return error.retryable and (error.retry_after or 0.0) <= self._recovery.longest_wait_s
 
     def note(
         self, ask: Ask[T], call: int | None, kind: str, step: str, wait_s: float = 0.0

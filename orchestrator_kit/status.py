@@ -6,7 +6,6 @@ are seconds since the run began.
 
 from __future__ import annotations
 
-import unicodedata
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -35,6 +34,7 @@ from orchestrator_kit.events import (
     TookOver,
 )
 from orchestrator_kit.models.base import Usage
+from orchestrator_kit.text import one_line
 
 NOTES = 20  # notable events that are kept
 LONGEST = 200  # characters of one note
@@ -329,9 +329,7 @@ class RunStatus:
 
 def line(text: str, longest: int = LONGEST) -> str:
     """Any text as data on one line: no line breaks, no control or formatting characters."""
-    cut = text[: 4 * longest]  # so that a huge text costs nothing
-    clean = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in cut)
-    clean = " ".join(clean.split())
+    clean = one_line(text[: 4 * longest])  # cut, so that a huge text costs nothing
     return clean if len(clean) <= longest else f"{clean[: longest - 1]}…"
 
 

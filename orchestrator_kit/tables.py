@@ -60,9 +60,9 @@ def money(usd: float | None) -> str:
     return NONE if usd is None else f"${usd:.4f}"
 
 
-def seconds(s: float) -> str:
-    """Seconds with one decimal."""
-    return f"{s:.1f} s"
+def seconds(s: float | None) -> str:
+    """Seconds with one decimal; where nobody can say there are none."""
+    return NONE if s is None else f"{s:.1f} s"
 
 
 def workers(n: int) -> str:

@@ -31,6 +31,16 @@ STOPWORDS = frozenset(  # one string reads better than a hundred quoted words
 )
 
 
+def printable(text: str) -> str:
+    """A text with a space for every control or formatting character and line break."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks, control characters and double spaces."""
+    return " ".join(printable(text).split())
+
+
 @lru_cache(maxsize=32_768)
 def normalise(text: str) -> str:
     """Text as it is compared: one case, one kind of quote, dash and space."""

@@ -31,11 +31,14 @@ from orchestrator_kit.cli.console import (
 from orchestrator_kit.comparison import Comparison
 from orchestrator_kit.difference import first_difference
 from orchestrator_kit.errors import RunInterrupted, UnknownName, UsageError
+from orchestrator_kit.models.base import Model
 from orchestrator_kit.patterns import PATTERNS, VARIANTS, Pattern, pattern_named
 from orchestrator_kit.patterns.discretion import DECISIONS
 from orchestrator_kit.progress import LiveView, Watch, is_terminal
 from orchestrator_kit.record import Run, write_atomic
 from orchestrator_kit.recovery import policy_named
+from orchestrator_kit.tasks import Task
+from orchestrator_kit.trials import Trials
 
 Json = Annotated[Path | None, typer.Option(help="Write the figures to this file.")]
 
@@ -98,7 +101,7 @@ def compare(
             listen=watch,
         )
     first, rows = several.comparisons[0], [r for c in several.comparisons for r in c.rows]
-    what = f"{chosen.title or chosen.prompt} - {engine.model.name}, {tables.workers(workers)}"
+    what = _heading(chosen, engine.model, workers)
     if trials == 1:
         print_table(f"{what}, seed {seed}", *tables.comparison(first))
     else:
@@ -108,9 +111,7 @@ def compare(
     if trials == 1:
         print_recovery(rows)
     _save_records(records, [row.run for row in rows])
-    if json:
-        write_atomic(json, first.to_json() if trials == 1 else several.to_json())
-        out.print(f"figures: {escape(str(json))}")
+    _write(json, first if trials == 1 else several)
     _draw(first, figure)
     out.print(f"picture: {escape(str(figure))}")
     out.print(f"open the notebooks: {prefix()}okit lab")
@@ -201,9 +202,7 @@ def run(
     if record:
         row.run.save(record)
         out.print(f"record: {escape(str(record))}")
-    if json:
-        write_atomic(json, found.to_json())
-        out.print(f"figures: {escape(str(json))}")
+    _write(json, found)
     unsaid: UsageError | None = None
     if explain is not None:
         try:
@@ -247,11 +246,9 @@ def rematch(
             models=engine.models,
             listen=watch,
         )
-    what = f"{chosen.title or chosen.prompt} - {engine.model.name}, {tables.workers(workers)}"
+    what = _heading(chosen, engine.model, workers)
     print_table(f"{what}, {trials} trials from seed {seed}", *repeated.table(found))
-    if json:
-        write_atomic(json, found.to_json())
-        out.print(f"figures: {escape(str(json))}")
+    _write(json, found)
 
 
 def estimate(
@@ -272,7 +269,7 @@ def estimate(
             estimates.estimate(chosen, name, workers, engine.model, models=engine.models)
             for name in names
         ]
-    title = f"{chosen.title or chosen.prompt} - {engine.model.name}, {tables.workers(workers)}"
+    title = _heading(chosen, engine.model, workers)
     print_table(title, *estimates.table(found))
     show("From a rehearsal on the simulated reader: real replies differ.")
 
@@ -289,6 +286,17 @@ def diff(
     found = first_difference(Run.load(first), Run.load(second), order=order, times=times)
     show(found or "the records are the same")
     raise typer.Exit(1 if found else 0)
+
+
+def _heading(task: Task, model: Model, workers: int) -> str:
+    return f"{task.title or task.prompt} - {model.name}, {tables.workers(workers)}"
+
+
+def _write(path: Path | None, found: Comparison | Trials) -> None:
+    """Write the figures, where they are wanted."""
+    if path:
+        write_atomic(path, found.to_json())
+        out.print(f"figures: {escape(str(path))}")
 
 
 def _pattern(name: str, settings: Mapping[str, object]) -> Pattern:

@@ -46,6 +46,7 @@ from orchestrator_kit.models.wire import (
     not_understood,
     retry_after,
 )
+from orchestrator_kit.text import one_line
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -312,8 +313,7 @@ class EndpointModel:
 
     def _quote(self, text: str) -> str:
         """The beginning of what a server said, on one line, without secrets."""
-        shown = "".join(c if c.isprintable() else " " for c in self._redact(text))
-        return " ".join(shown.split())[:_QUOTE]
+        return one_line(self._redact(text))[:_QUOTE]
 
 
 @cache

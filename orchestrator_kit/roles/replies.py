@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestrator_kit.answer import Statement
 from orchestrator_kit.errors import EmptyReply, MalformedReply
+from orchestrator_kit.text import one_line
 
 LONGEST = 4_000  # characters of one statement or name; what is longer is no sentence
 STRING = {"type": "string"}
@@ -31,13 +32,6 @@ def form(**properties: Any) -> dict[str, Any]:
 def list_of(**properties: Any) -> dict[str, Any]:
     """The JSON Schema of a list of such objects."""
     return {"type": "array", "items": form(**properties)}
-
-
-def one_line(text: str) -> str:
-    """A text without line breaks and control characters."""
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(text.split())
 
 
 def quote(text: str) -> str:
