@@ -30,14 +30,17 @@ T = TypeVar("T")
 
 
 class _Timer(asyncio.TimerHandle):
-    """A timer that goes before those set after it for the same time."""
+    """A timer that goes before those set after it for the same time.
 
-    __slots__ = ("number",)
-    number: int
+    That is to the nanosecond: the same seconds, added up in another order, are the same time.
+    """
+
+    __slots__ = ("place",)
+    place: tuple[float, int]
 
     def __lt__(self, other: object) -> bool:
         assert isinstance(other, _Timer)
-        return (self.when(), self.number) < (other.when(), other.number)
+        return self.place < other.place
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -68,7 +71,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     ) -> asyncio.TimerHandle:
         """As in the base class, with a place in the order of timers."""
         timer = _Timer(when, callback, args, self, context)
-        timer.number = next(self._timers)
+        timer.place = round(when, 9), next(self._timers)
         heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
         timer._scheduled = True  # type: ignore[attr-defined]
         return timer

@@ -785,3 +785,20 @@ def test_timers_for_the_same_time_go_off_in_the_order_in_which_they_were_set() -
         return gone
 
     assert clock.run(main, virtual=True) == list(range(50))
+
+
+def test_the_same_seconds_added_up_in_another_order_are_the_same_time() -> None:
+    gone: list[str] = []
+
+    async def steps(name: str, *seconds: float) -> None:
+        for s in seconds:
+            await asyncio.sleep(s)
+        gone.append(name)
+
+    async def main() -> None:
+        assert 0.1 + 0.2 + 0.3 > 0.3 + 0.2 + 0.1
+        # The last step of the first is set first, for a time that is later by a rounding error.
+        await asyncio.gather(steps("up", 0.1, 0.2, 0.3), steps("down", 0.3, 0.2, 0.1))
+
+    clock.run(main, virtual=True)
+    assert gone == ["up", "down"]
