@@ -796,9 +796,9 @@ def test_the_same_seconds_added_up_in_another_order_are_the_same_time() -> None:
         gone.append(name)
 
     async def main() -> None:
-        assert 0.1 + 0.2 + 0.3 > 0.3 + 0.2 + 0.1
+        assert 0.1 + 0.2 + 0.4 > 0.5 + 0.2
         # The last step of the first is set first, for a time that is later by a rounding error.
-        await asyncio.gather(steps("up", 0.1, 0.2, 0.3), steps("down", 0.3, 0.2, 0.1))
+        await asyncio.gather(steps("three", 0.1, 0.2, 0.4), steps("two", 0.5, 0.2))
 
     clock.run(main, virtual=True)
-    assert gone == ["up", "down"]
+    assert gone == ["three", "two"]
