@@ -276,3 +276,26 @@ def test_an_unknown_profile_is_refused_by_name() -> None:
 
 def test_a_format_survives_as_text() -> None:
     assert Format.of("x", {"type": "object"}).schema == {"type": "object"}
+
+
+def a_roster_of_strangers() -> Task:
+    """A task about lighthouses, and experts on matters that no document speaks of."""
+    towers = Document("towers.md", "# Lighthouses\n\nThe northern lighthouse was lit in 1821.")
+    keepers = Document("keepers.md", "# Keepers\n\nThe lighthouse had three keepers until 1968.")
+    other = Document("other.md", "# Gardens\n\nRoses were planted in 1902 behind a house.")
+    experts = tuple(Specialist(name, f"Knows {name}.") for name in ("opera", "chess"))
+    return Task("When was the northern lighthouse lit?", (towers, other, keepers), experts)
+
+
+def test_what_the_task_asks_about_and_no_expertise_names_is_dealt_out_among_all() -> None:
+    found = run(a_roster_of_strangers(), "orchestrator_worker", SimulatedModel(0, STEADY))
+    plan = next(e.plan for e in found.events if isinstance(e, PlanMade))
+    assert {s.specialist: s.sections for s in plan.subtasks} == {
+        "opera": ("towers#1",),
+        "chess": ("keepers#1",),
+    }
+
+
+def test_peers_claim_what_is_asked_about_where_it_is_nobodys() -> None:
+    found = run(a_roster_of_strangers(), "peer_agents", SimulatedModel(0, STEADY))
+    assert "The northern lighthouse was lit in 1821." in [s.text for s in found.answer.statements]

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from random import Random
 from typing import Any
 
@@ -85,6 +86,9 @@ class Page:
         """The terms of what is asked; the words around it only where nothing is marked."""
         asked = [m.text for m in self.asked if m.tag in ("task", "expertise", "subtask")]
         return [t for text in asked or [self.words] for t in terms(text)]
+
+    def task(self) -> str:
+        return " ".join(m.text for m in self.asked if m.tag == "task")
 
     def roster(self) -> dict[str, str]:
         return {m.about: m.text for m in self.asked if m.tag == "specialist"}
@@ -167,6 +171,7 @@ class Page:
             name: [self.jittered(r) for r in self.relevance(f"{name} {skill}", self.material)]
             for name, skill in roster.items()
         }
+        self._deal(fits)
         top = [max(column) for column in zip(*fits.values(), strict=True)]
         wishes: dict[str, list[tuple[float, Mark]]] = {}
         for name, row in fits.items():  # what fits well, and what fits nobody better
@@ -208,6 +213,13 @@ class Page:
         head, tail = '{"subtasks": {', f'}}, "workers": {workers}, "why": {_as_json(why)}}}'
         return head + self.fitted(written, ", ", self.count(head + tail) + 2) + tail
 
+    def _deal(self, fits: dict[str, list[float]]) -> None:
+        """Hand round what the task is about and no expertise names, as if it fitted."""
+        asked = self.relevance(self.task(), self.material)
+        orphans = [n for n, r in enumerate(asked) if r and not any(row[n] for row in fits.values())]
+        for n, row in zip(orphans, cycle(fits.values())):
+            row[n] = asked[n]
+
     def _builds_on(self, name: str, called: Sequence[str]) -> list[str]:
         """The other specialists whom an expertise names."""
         skill = normalise(self.roster()[name])
@@ -220,12 +232,14 @@ class Page:
         posted = {normalise(p) for m in self.material if m.tag == "post" for p, _ in m.passages}
         others = self.roster()
         own = " ".join(m.text for m in self.asked if m.tag == "expertise")
-        claims = [
+        asked = self.relevance(self.task(), unclaimed)
+        rated = zip(self._fits(own, others, unclaimed), asked, strict=True)
+        claims = [  # what is the agent's, then what is nobody's and the task is about
             mark.id
-            for mine, rival, mark in sorted(
-                self._fits(own, others, unclaimed), key=lambda f: (-f[0], f[2].id)
+            for (mine, rival, mark), r in sorted(
+                rated, key=lambda rate: (-rate[0][0], -rate[1], rate[0][2].id)
             )
-            if mine > 0 and mine >= 0.5 * rival
+            if (mine >= 0.5 * rival if mine > 0 else rival == 0 < r)
         ][: self.at_most(3)]
         handovers = [
             {"section": mark.id, "to": max(others, key=lambda o: self.relevance(others[o], [mark]))}
