@@ -1,30 +1,22 @@
-"""Interactive views of runs, on ipywidgets. Pictures are SVG text, so they follow a slider.
-
-Needs neither threads nor matplotlib. Whatever comes from a model or a task is escaped.
-"""
+"""The worker slider: how the Gantt, the tokens and the latency follow the number of workers."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+import ipywidgets  # type: ignore[import-untyped]
+
 from orchestrator_kit import experiments, svg, tables
-from orchestrator_kit.errors import KitError, MissingExtra, RunInterrupted, UsageError
-from orchestrator_kit.metrics import calls, critical_path, measure
+from orchestrator_kit.errors import KitError, RunInterrupted, UsageError
 from orchestrator_kit.patterns import PATTERNS, pattern_named
 from orchestrator_kit.record import Run
 from orchestrator_kit.scoring import score
 from orchestrator_kit.tasks import Task
+from orchestrator_kit.widgets.parts import status, table, words
 
 if TYPE_CHECKING:
     from orchestrator_kit.models.base import Model
-
-try:
-    import ipywidgets  # type: ignore[import-untyped]
-except ModuleNotFoundError as e:  # pragma: no cover - tested in a process of its own
-    raise MissingExtra(
-        "widgets need ipywidgets; install it with: pip install 'orchestrator-kit[notebook]'"
-    ) from e
 
 
 def worker_slider(
@@ -92,14 +84,14 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
             self._moved(None)
         else:
             self.button.on_click(self._pressed)
-            self.figures.value = _status(
+            self.figures.value = status(
                 f"{model.name} is no simulation: a run takes its time and may cost money. "
                 "Choose, then press Run."
             )
 
     def __repr__(self) -> str:
         settings = f"{self.pattern.value}, {tables.workers(self.workers.value)}"
-        return f"WorkerSlider({settings}: {_words(self.run) if self.run else 'no run yet'})"
+        return f"WorkerSlider({settings}: {words(self.run) if self.run else 'no run yet'})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         """The widget, and in words what it shows, for pages that cannot run it."""
@@ -121,7 +113,7 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
     def _pressed(self, button: object) -> None:
         """Make one run on a model that takes real time; the button waits for it."""
         self.button.disabled = True
-        self.figures.value = _status("Running…")
+        self.figures.value = status("Running…")
         pattern, workers = self.pattern.value, self.workers.value
         self._runs.pop((pattern, workers), None)
         try:
@@ -129,7 +121,7 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
         except KitError as e:
             self._failed(e)
         except RunInterrupted:
-            self.figures.value = _status("Interrupted; nothing more is spent.")
+            self.figures.value = status("Interrupted; nothing more is spent.")
         else:
             self._show(pattern, workers)
         finally:
@@ -143,9 +135,9 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
     def _show(self, pattern: str, workers: int) -> None:
         self.run = run = self._runs[pattern, workers]
         recall = score(self.task, run.answer).recall
-        self.figures.value = _status(f"{_words(run)}, recall {tables.percent(recall)}.")
+        self.figures.value = status(f"{words(run)}, recall {tables.percent(recall)}.")
         self.gantt.value = svg.gantt(run)
-        self.table.value = tables.as_html(*_table(run))
+        self.table.value = tables.as_html(*table(run))
         self._draw_curve(pattern, workers)
 
     def _draw_curve(self, pattern: str, workers: int) -> None:
@@ -156,37 +148,3 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
         self.run = None
         self.figures.value = f'<p role="alert"><strong>No run:</strong> {escape(str(error))}</p>'
         self.gantt.value = self.curve.value = self.table.value = ""
-
-
-def _status(text: str) -> str:
-    """A line that screen readers say when it changes."""
-    return f'<p role="status" aria-live="polite">{escape(text)}</p>'
-
-
-def _words(run: Run) -> str:
-    m = measure(run)
-    took, path = tables.seconds(m.latency_s), tables.seconds(m.critical_path_s)
-    failed = f", {len(m.failures)} calls failed" if m.failures else ""
-    ended = "" if run.status == "done" else f", the run {run.status}"
-    return (
-        f"{m.tokens:,} tokens, cost {tables.money(m.cost_usd)}, "
-        f"latency {took}, critical path {path}, "
-        f"speedup {m.speedup:.2f}{failed}{ended}"
-    )
-
-
-def _table(run: Run) -> tuple[tables.Columns, tables.Rows]:
-    """The bars of the Gantt as rows."""
-    path = {c.id for c in critical_path(run)}
-    return ["who", "lane", "from", "to", "tokens", "critical path", "failed"], [
-        [
-            c.agent,
-            f"worker {c.worker}" if c.worker else "orchestrator",
-            tables.seconds(c.started),
-            tables.seconds(c.ended),
-            f"{c.usage.total:,}" if c.usage else tables.NONE,
-            "yes" if c.id in path else "",
-            c.failure or "",
-        ]
-        for c in calls(run)
-    ]

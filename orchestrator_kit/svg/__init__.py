@@ -1,0 +1,11 @@
+"""Pictures as SVG text: fast enough to follow a slider, and free of matplotlib.
+
+Each function reads records or comparisons and returns one `<svg>` whose title and description say
+in words what it shows. All text is escaped. `figures` draws the same for print.
+"""
+
+from orchestrator_kit.svg.canvas import COLOURS, FAILED, INPUT, OTHER, OUTPUT, document
+from orchestrator_kit.svg.comparisons import bars, curve
+from orchestrator_kit.svg.runs import gantt
+
+__all__ = ["COLOURS", "FAILED", "INPUT", "OTHER", "OUTPUT", "bars", "curve", "document", "gantt"]
