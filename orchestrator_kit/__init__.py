@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from orchestrator_kit.models.simulated import SimulatedModel
     from orchestrator_kit.models.tape import Tape
     from orchestrator_kit.patterns import PATTERNS
+    from orchestrator_kit.predictions import predict
     from orchestrator_kit.record import Run
     from orchestrator_kit.recovery import POLICIES, Recovery
     from orchestrator_kit.scoring import score
@@ -62,6 +63,7 @@ __all__ = [
     "first_difference",
     "load_task",
     "measure",
+    "predict",
     "read_document",
     "run",
     "run_async",
@@ -85,6 +87,7 @@ _MODULES = {
     "models.simulated": "SimulatedModel",
     "models.tape": "Tape",
     "patterns": "PATTERNS",
+    "predictions": "predict",
     "record": "Run",
     "recovery": "POLICIES Recovery",
     "scoring": "score",

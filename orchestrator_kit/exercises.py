@@ -8,10 +8,12 @@ course which grades with nbgrader can take the same files. Imports nothing heavy
 from __future__ import annotations
 
 import json
+import os
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from orchestrator_kit import diary
 from orchestrator_kit.errors import MissingExtra, TaskError, UsageError
 from orchestrator_kit.record import write_atomic
 
@@ -79,7 +81,7 @@ def execute(path: Path, *, seconds: float = CELL_SECONDS) -> Path:
         coalesce_streams=True,
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
-    ).execute()
+    ).execute(env=os.environ | {diary.VARIABLE: "off"})  # this is nobody's study
     return write_atomic(path, _text(_settled(notebook)))
 
 

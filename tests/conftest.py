@@ -1,5 +1,6 @@
 """A small task that several test files share: two documents, three specialists, six facts."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from hypothesis import settings
 
 from orchestrator_kit.loading import load_task
 from orchestrator_kit.tasks import Task
+
+os.environ["OKIT_DIARY"] = "off"  # tests are nobody's study; those of the diary say where
 
 # A busy machine is no failure. For a long search: pytest --hypothesis-profile=thorough
 settings.register_profile("quick", max_examples=30, deadline=None)

@@ -38,6 +38,7 @@ FACE = [
     "first_difference",
     "load_task",
     "measure",
+    "predict",
     "read_document",
     "run",
     "run_async",
