@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,19 +19,42 @@ from orchestrator_kit.errors import MissingExtra, UsageError
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
+APP = Path("notebooks/07_compare_lab.ipynb")
+_TEMPLATES = Path(__file__).parent.parent / "app"
+# Only what shows widgets: extensions for editing notebooks cannot work on a page without one.
+_EXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8")
+
+
 def lab(
-    folder: Annotated[Path, typer.Argument(help="Where the notebooks are.")] = Path("notebooks"),
+    path: Annotated[
+        Path | None, typer.Argument(help="A folder of notebooks; with --app a notebook.")
+    ] = None,
+    page: Annotated[
+        bool, typer.Option("--app", help="The pattern lab as a page without code (Voilà).")
+    ] = False,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to start to look.")] = 8888,
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
 ) -> None:
-    """Open JupyterLab on the notebooks."""
-    if importlib.util.find_spec("jupyterlab") is None:
+    """Open JupyterLab on the notebooks, or one notebook as a page without code."""
+    package, name = ("voila", "Voilà") if page else ("jupyterlab", "JupyterLab")
+    if importlib.util.find_spec(package) is None:
         raise MissingExtra(
-            "JupyterLab is not installed; install it with: pip install 'orchestrator-kit[notebook]'"
+            f"{name} is not installed; install it with: pip install 'orchestrator-kit[notebook]'"
         )
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder; run okit lab where the kit's notebooks are")
-    command = [sys.executable, "-m", "jupyterlab", str(folder)]
-    raise typer.Exit(subprocess.call(command + ([] if browser else ["--no-browser"])))  # noqa: S603
+    path = path or (APP if page else Path("notebooks"))
+    if page and not path.is_file():
+        raise UsageError(f"{path}: no such notebook; name one, or run okit lab in the kit's folder")
+    if not page and not path.is_dir():
+        raise UsageError(f"{path}: no such folder; run okit lab where the kit's notebooks are")
+    command = [sys.executable, "-m", package, str(path), f"--port={port}"]
+    environment = dict(os.environ)
+    if page:
+        command += ["--template=orchestrator_kit"]
+        command += [f"--VoilaConfiguration.extension_allowlist={name}" for name in _EXTENSIONS]
+        searched = [str(_TEMPLATES), *filter(None, [environment.get("JUPYTER_PATH")])]
+        environment["JUPYTER_PATH"] = os.pathsep.join(searched)
+    command += [] if browser else ["--no-browser"]
+    raise typer.Exit(subprocess.call(command, env=environment))  # noqa: S603
 
 
 @app.command("build")
