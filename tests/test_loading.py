@@ -1,6 +1,5 @@
 """Reading tasks: whatever cannot be used is one readable line that names the file."""
 
-import shutil
 from io import BytesIO
 from pathlib import Path
 
@@ -9,12 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfWriter
 
-from orchestrator_kit.answer import Answer, Statement
 from orchestrator_kit.errors import TaskError, UnknownName, UsageError
 from orchestrator_kit.experiments import compare
-from orchestrator_kit.loading import load_task, read_document, scenarios
-from orchestrator_kit.models.tokens import tokenizer_of
-from orchestrator_kit.scoring import needs_several, score
+from orchestrator_kit.loading import load_task, read_document
 from orchestrator_kit.tasks import (
     DEFAULT_ROSTER,
     SECTION_WORDS,
@@ -24,9 +20,7 @@ from orchestrator_kit.tasks import (
     Specialist,
     Task,
 )
-from orchestrator_kit.text import sentences
 
-PACKAGED = ("legal", "marketing", "medical", "research", "software")
 HEAD = 'prompt = "What is said?"\ndocuments = ["a.md"]\n'
 SPECIALIST = '[[specialists]]\nname = "reader"\nexpertise = "Reads."\n'
 
@@ -438,61 +432,6 @@ def test_a_task_made_by_hand_takes_lists_as_well_as_tuples(small_task: Task) -> 
     )
     assert by_hand == small_task
     assert compare(by_hand).to_json() == compare(small_task).to_json()
-
-
-# ---- the packaged scenarios ----
-
-
-def test_the_packaged_scenarios_are_listed_in_order() -> None:
-    assert set(PACKAGED) <= set(scenarios())
-    assert list(scenarios()) == sorted(scenarios())
-
-
-@pytest.mark.parametrize("name", PACKAGED)
-def test_a_packaged_scenario_has_what_a_lesson_needs(name: str) -> None:
-    task = load_task(name)
-    count = tokenizer_of("gpt-4o")
-    assert 4 <= len(task.documents) <= 6
-    assert len(task.facts) >= 24
-    assert len(task.contradictions) == 1
-    assert 6_000 <= sum(count(d.text) for d in task.documents) <= 12_000
-    assert len({f.says for f in task.facts}) == len(task.facts)
-    assert {f.specialist for f in task.facts} == {s.name for s in task.specialists}
-    assert sum(needs_several(task, f) for f in task.facts) >= 3
-
-
-@pytest.mark.parametrize("name", PACKAGED)
-def test_the_two_sides_of_the_contradiction_stand_in_different_documents(name: str) -> None:
-    task = load_task(name)
-    (contradiction,) = task.contradictions
-    assert needs_several(task, Fact(contradiction.says, contradiction.match))
-
-
-@pytest.mark.parametrize("name", PACKAGED)
-def test_every_gold_fact_can_be_found_in_the_sentences_of_the_documents(name: str) -> None:
-    task = load_task(name)
-    everything = Answer(tuple(Statement(s) for d in task.documents for s in sentences(d.text)))
-    best = score(task, everything)
-    assert (best.recall, best.groundedness) == (1.0, 1.0)
-    assert best.missed == ()
-    assert best.ungrounded == ()
-
-
-@pytest.mark.parametrize("name", PACKAGED)
-def test_an_answer_that_says_nothing_finds_no_gold_fact(name: str) -> None:
-    task = load_task(name)
-    assert score(task, Answer()).recall == 0.0
-    off_topic = score(task, Answer((Statement("The tide is high in Reykjavik."),)))
-    assert (off_topic.recall, off_topic.groundedness) == (0.0, 0.0)
-
-
-@pytest.mark.parametrize("name", PACKAGED)
-def test_a_copied_scenario_loads_from_any_folder(name: str, tmp_path: Path) -> None:
-    import orchestrator_kit
-
-    packaged = Path(orchestrator_kit.__file__).parent / "scenarios" / name
-    copy = shutil.copytree(packaged, tmp_path / "copy")
-    assert load_task(copy) == load_task(name)
 
 
 # ---- sections ----
