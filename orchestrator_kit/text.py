@@ -8,8 +8,13 @@ from functools import lru_cache
 
 _WORD = re.compile(r"\d+(?:[.,:/]\d+)*%?|[^\W\d_]+")
 _HEADING = re.compile(r"^#{1,6}\s")
-_LIST_ITEM = re.compile(r"^\s*(?:[-*+•]|\(?[0-9]{1,2}[.)]|\([a-z]{1,4}\))\s+")
-_SENTENCE_END = re.compile(r"""[.!?]["'”’)\]]*\s+(?=["'“‘(\[]*([^\W_]))""")
+_LIST_ITEM = re.compile(r"^\s*(?:[-*+•]|\(?[0-9]{1,2}[.)]|\([a-z]{1,4}\)|[a-z][.)])\s+")
+# A letter's full stop may bear a footnote's number, which stays with its sentence: "files.5 The".
+_SENTENCE_END = re.compile(
+    r"""[.!?](?:["'”’)\]]*|(?<=[a-z][.!?])[0-9]{1,3})\s+(?=["'“‘(\[]*([^\W_]))"""
+)
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)*\.?")  # a paragraph's or a page's, where it stands alone
+_PICTURE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
 _ABBREVIATION = re.compile(
     r"\b(?:[A-Z]|al|approx|art|arts|cf|co|corp|dr|e\.g|etc|fig|i\.e|inc|llc|ltd|mr|mrs|ms|"
     r"no|nos|p|para|paras|pp|prof|s|sec|st|v|vol|vs)\.$",
@@ -90,20 +95,21 @@ def _alternatives(phrase: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
 def sentences(text: str) -> tuple[str, ...]:
     """The statements of a Markdown text: sentences, list items and table rows.
 
-    Headings and table rules are left out; a paragraph's lines are joined first.
+    Headings, table rules, pictures and lone numbers are left out; a paragraph's lines are joined
+    first, and a paragraph's number ("3.19.") stays with what it numbers.
     """
     found: list[str] = []
     for block in _blocks(text):
         start = 0
         for end in _SENTENCE_END.finditer(block):
             said = block[start : end.start() + 1]
-            # "Inc. The", "1. The" and "e.g. the" go on
-            if end[1].islower() or _ABBREVIATION.search(said) or said[:-1].isdigit():
+            # "Inc. The", "1. The", "3.19. The" and "e.g. the" go on
+            if end[1].islower() or _ABBREVIATION.search(said) or _NUMBER.fullmatch(said):
                 continue
             found.append(block[start : end.end()].strip())
             start = end.end()
         found.append(block[start:].strip())
-    return tuple(s for s in found if _WORD.search(s))
+    return tuple(s for s in found if _WORD.search(s) and not _NUMBER.fullmatch(s))
 
 
 def _blocks(text: str) -> list[str]:
@@ -119,6 +125,8 @@ def _blocks(text: str) -> list[str]:
 
     for raw in text.splitlines():
         line = raw.strip().replace("**", "").replace("`", "")
+        if picture := _PICTURE.fullmatch(line):
+            line = picture[1]
         if not line or _HEADING.match(line) or _is_rule(line):
             close()
             in_list = False

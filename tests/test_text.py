@@ -253,6 +253,20 @@ def _plurals(word: str) -> tuple[str, ...]:
             "Of them there are 17.|It rose to (not) all.",
         ),
         ("***\n---\n!!!", ()),
+        (
+            "3.19. On Monday it broke. 3.20 It was mended.",
+            "3.19. On Monday it broke.|3.20 It was mended.",
+        ),
+        ("a. Step 1. Weigh it.\nb. Step 2. Add.", "Step 1.|Weigh it.|Step 2.|Add."),
+        (
+            "It was lost.6 Nobody knew.\n\nIt rose to 4.5 The",
+            "It was lost.6|Nobody knew.|It rose to 4.5 The",
+        ),
+        ("See fig.2 The hull (no.7 Left).", "See fig.2 The hull (no.7 Left)."),
+        (
+            "Before.\n\n11\n\n![](https://example.org/a.jpg)\n\n![The hull](a.jpg)",
+            "Before.|The hull",
+        ),
     ],
 )
 def test_a_text_falls_into_its_statements(text: str, found: str | tuple[str, ...]) -> None:
