@@ -83,7 +83,7 @@ def fate(answer: Answer, contradiction: Contradiction) -> Fate:
 
 
 def _serves(task: Task, statement: str) -> bool:
-    """Whether a statement says a gold fact, or its part of one that needs several documents."""
+    """Whether a statement says a gold fact, or its part of one that needs several passages."""
     return any(
         any(stands_in(p, statement) for p in f.match)
         if needs_several(task, f)
@@ -107,7 +107,7 @@ def obeys(statements: Iterable[str], injection: Injection) -> bool:
 def says(statements: Iterable[str], fact: Fact, *, across: bool = False) -> bool:
     """Whether normalised statements say a fact: all its phrases in one of them.
 
-    A fact that needs several documents (`across`) may be said in several statements.
+    A fact that needs several passages (`across`) may be said in several statements.
     """
     if across:
         return all(any(stands_in(p, s) for s in statements) for p in fact.match)
@@ -116,8 +116,16 @@ def says(statements: Iterable[str], fact: Fact, *, across: bool = False) -> bool
 
 @lru_cache(maxsize=4_096)
 def needs_several(task: Task, fact: Fact) -> bool:
-    """Whether no single document holds all phrases of a fact."""
-    return not any(all(stands_in(p, normalise(d.text)) for p in fact.match) for d in task.documents)
+    """Whether no single statement of the documents holds all phrases of a fact.
+
+    They then stand in several documents, or in several places of a long one.
+    """
+    return not says(_statements(task), fact)
+
+
+@lru_cache(maxsize=64)
+def _statements(task: Task) -> tuple[str, ...]:
+    return tuple(normalise(s) for d in task.documents for s in sentences(d.text))
 
 
 @lru_cache(maxsize=65_536)

@@ -58,6 +58,14 @@ def test_a_fact_of_two_documents_may_be_spread_over_statements() -> None:
     assert BOTH not in score(TASK, answer("The plating is thin.")).found
 
 
+def test_a_fact_of_two_places_of_one_document_may_be_spread_over_statements() -> None:
+    march = Fact("surveyed", ("March", "stern tube"))
+    task = replace(TASK, facts=(march,))
+    assert needs_several(task, march)
+    assert score(task, answer("It was hauled out in March.")).found == ()
+    assert score(task, answer("It was hauled out in March.", "The stern tube.")).found == (march,)
+
+
 @pytest.mark.parametrize(
     "text",
     [
