@@ -119,8 +119,15 @@ def _folder(source: str | Path) -> Path:
     if not there:
         known = ", ".join(scenarios())
         raise UnknownName(f"no scenario or folder called {str(source)[:80]!r}; scenarios: {known}")
+    if path.is_file():
+        raise TaskError(
+            f"{path}: is a file and no task; ask about it with --prompt QUESTION --documents FILE"
+        )
     if not (path / "task.toml").is_file():
-        raise TaskError(f"{path}: holds no task.toml; see a packaged scenario for its form")
+        raise TaskError(
+            f"{path}: holds no task.toml; see a packaged scenario for its form, or ask about files "
+            "in it with --prompt QUESTION --documents FILE..."
+        )
     return path
 
 

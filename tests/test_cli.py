@@ -354,7 +354,7 @@ def test_help_is_printed_on_standard_output(okit: Okit, words: list[str]) -> Non
         (["compare", "nowhere"], "no scenario or folder called 'nowhere'; scenarios: legal"),
         (["compare", "out"], "no scenario or folder called 'out'"),
         (["compare", "."], "holds no task.toml"),
-        (["compare", "ferry/survey.md"], "holds no task.toml"),
+        (["compare", "ferry/survey.md"], "is a file and no task"),
         (["compare", "--prompt", "Why?"], "a prompt needs documents"),
         (["compare", "--prompt", " ", "--documents", "ferry/survey.md"], "the prompt is empty"),
         (["compare", "--documents", "ferry/survey.md"], "or give a prompt"),

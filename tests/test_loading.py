@@ -226,9 +226,11 @@ def test_a_task_file_that_is_a_folder_says_so(tmp_path: Path) -> None:
     assert f"{tmp_path}: holds no task.toml" in complaint(tmp_path)
 
 
-def test_a_file_is_no_task_folder(tmp_path: Path) -> None:
+def test_a_document_is_no_task_but_may_be_asked_about(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("text")
-    assert "a.md: holds no task.toml" in complaint(tmp_path / "a.md")
+    told = complaint(tmp_path / "a.md")
+    assert "a.md: is a file and no task" in told
+    assert "--documents" in told
 
 
 @pytest.mark.parametrize(
