@@ -24,8 +24,7 @@ from orchestrator_kit.models.simulated import SimulatedModel
 from orchestrator_kit.patterns import PATTERNS
 from orchestrator_kit.record import Run
 from orchestrator_kit.tasks import Task
-
-NOTICES = Path(__file__).parents[2] / "shared" / "data" / "notices"
+from tests.shared import NOTICES, with_notices
 
 
 @dataclass(frozen=True)
@@ -551,7 +550,7 @@ def test_an_interrupted_comparison_without_records_ends_in_one_line(
 # ---- real documents that nobody here wrote ----
 
 
-@pytest.mark.skipif(not NOTICES.is_dir(), reason="the public notices are not beside the repository")
+@with_notices
 def test_on_real_documents_every_pattern_says_what_stands_in_them(okit: Okit) -> None:
     done = okit(
         "compare",
