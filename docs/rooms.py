@@ -30,8 +30,8 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("tables",),
     ("comparison", "picture"),
     ("experiments", "svg"),
-    ("estimates", "trials", "figures", "widgets", "progress", "checks", "exercises"),
-    ("rematch", "sweep"),
+    ("estimates", "trials", "widgets", "progress", "checks", "exercises"),
+    ("rematch", "sweep", "figures"),
     ("cli",),
 )
 
