@@ -19,6 +19,7 @@ from orchestrator_kit.figures.canvas import (
     literal,
     new_axes,
     plain,
+    short,
 )
 from orchestrator_kit.figures.looks import ACTIVITIES, Look, of_role
 from orchestrator_kit.figures.runs import gantt, spans
@@ -185,7 +186,7 @@ def overview(comparison: Comparison, run: Run) -> Figure:
             ax.tick_params(labelleft=False)
     gantt(run, figure.add_subplot(grid[1, :], axes_class=Chart))
     figure.alt = f"{alt_text(comparison)} {alt_text(run)}"
-    title = comparison.task.title or comparison.task.prompt[:60]
+    title = short(comparison.task.title or comparison.task.prompt, 60)
     figure.suptitle(
         f"{literal(title)}: {count(rows, 'pattern')}, {tables.workers(comparison.workers)}, "
         f"{literal(comparison.model['name'])}",

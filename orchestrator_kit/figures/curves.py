@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
 from orchestrator_kit import tables
 from orchestrator_kit.errors import UsageError
 from orchestrator_kit.figures.canvas import describe, legend_below, literal, new_axes, plain, titled
 from orchestrator_kit.figures.looks import CYCLE
-from orchestrator_kit.figures.words import count, listed
+from orchestrator_kit.figures.words import amount, count, listed
 from orchestrator_kit.laws import Scalability, amdahl, brent, fit_universal, universal
 from orchestrator_kit.metrics import calls, measure
 from orchestrator_kit.record import Run
@@ -229,14 +229,17 @@ def review_gain(
             )
     ax.margins(0.1, 0.2)
     ax.set_xlabel(SPENT[x])
+    if x == "tokens":
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.locator_params(axis="x", nbins=6)
     ax.set_ylabel("quality of the answer")
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     titled(ax, "Quality by rounds of review (the number at a point)")
     legend_below(ax)
     rows, each, before = [], [], None
     for n in made:
-        more = f"{spent[n] - spent[before]:+,.4g}" if before is not None else tables.NONE
-        row, told = [str(n), str(len(made[n])), f"{spent[n]:,.6g}", more], []
+        more = tables.NONE if before is None else _change(spent[n] - spent[before], x)
+        row, told = [str(n), str(len(made[n])), amount(spent[n], x), more], []
         for name, found in quality.items():
             here = found.get(n)
             gain = tables.NONE
@@ -245,7 +248,7 @@ def review_gain(
             row += [f"{here.mean:.1%}" if here else tables.NONE, gain]
             told.append(f"{name} {row[-2]}" + (f" ({gain})" if gain != tables.NONE else ""))
         rows.append(row)
-        said = f"{count(n, 'round')}: {', '.join(told)} for {spent[n]:,.6g}"
+        said = f"{count(n, 'round')}: {', '.join(told)} for {amount(spent[n], x)}"
         each.append(said + (f" ({more})" if before is not None else ""))
         before = n
     head = ["rounds", "runs", SPENT[x], "more"]
@@ -253,6 +256,10 @@ def review_gain(
         head += [name, f"{name} gained"]
     alt = f"Quality against {SPENT[x]} by rounds of review. {listed(each)}"
     return describe(plain(ax), alt, head, rows)
+
+
+def _change(value: float, x: str) -> str:
+    return f"{'-' if value < 0 else '+'}{amount(abs(value), x)}"
 
 
 def _spent(several: Sequence[Run], x: str) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from orchestrator_kit import tables
@@ -13,7 +15,7 @@ from orchestrator_kit.errors import UsageError
 from orchestrator_kit.figures.canvas import INK, describe, legend_below, literal, new_axes, plain
 from orchestrator_kit.figures.curves import SPENT
 from orchestrator_kit.figures.looks import CYCLE
-from orchestrator_kit.figures.words import listed
+from orchestrator_kit.figures.words import amount, listed
 from orchestrator_kit.trials import Interval, Trials
 
 
@@ -38,6 +40,7 @@ def frontier(found: Trials | Comparison, ax: Axes | None = None, *, x: str = "co
         raise UsageError(f"no pattern has both {quality} and {SPENT[x]}; choose another x")
     best = efficient({n: (s.mean, q.mean) for n, (s, q) in points.items()})
     ax = ax or new_axes(6.4, 4.2)
+    keys = []
     for n, (name, (spent, good)) in enumerate(points.items()):
         colour, marker, _ = CYCLE[n % len(CYCLE)]
         ax.errorbar(
@@ -52,9 +55,11 @@ def frontier(found: Trials | Comparison, ax: Axes | None = None, *, x: str = "co
             linestyle="none",
             capsize=3,
             zorder=3,
-            label=literal(name),
         )
-    ax.plot(
+        keys.append(
+            Line2D([], [], color=colour, marker=marker, linestyle="none", label=literal(name))
+        )
+    joined = ax.plot(
         [points[n][0].mean for n in best],
         [points[n][1].mean for n in best],
         color=INK,
@@ -69,21 +74,22 @@ def frontier(found: Trials | Comparison, ax: Axes | None = None, *, x: str = "co
     ax.set_ylabel(quality)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     ax.locator_params(axis="x", nbins=6)
-    legend_below(ax)
+    legend_below(ax, [*keys, *joined])
     rows = [
         [
             name,
             str(good.n),
-            f"{spent.mean:,.4g}",
-            _around(spent, "{:,.4g}"),
+            amount(spent.mean, x),
+            _around(spent, partial(amount, unit=x)),
             f"{good.mean:.1%}",
-            _around(good, "{:.1%}"),
+            _around(good, "{:.1%}".format),
             "yes" if name in best else "",
         ]
         for name, (spent, good) in points.items()
     ]
     each = [
-        f"{name} {good.mean:.1%} for {spent.mean:,.4g}" for name, (spent, good) in points.items()
+        f"{name} {good.mean:.1%} for {amount(spent.mean, x)}"
+        for name, (spent, good) in points.items()
     ]
     alt = (
         f"Points of {quality} against {SPENT[x]}, {len(trials.comparisons)} trials: {listed(each)} "
@@ -106,7 +112,7 @@ def efficient(points: Mapping[str, tuple[float, float]]) -> list[str]:
     return sorted((n for n in points if not beaten(n)), key=lambda n: points[n])
 
 
-def _around(interval: Interval, form: str) -> str:
+def _around(interval: Interval, form: Callable[[float], str]) -> str:
     if interval.n < 2:
         return tables.NONE
-    return f"{form.format(interval.low)} to {form.format(interval.high)}"
+    return f"{form(interval.low)} to {form(interval.high)}"

@@ -39,17 +39,24 @@ STATES: dict[str, Look] = {
     "dropped": ACTIVITIES["called off"],
     "not begun": ACTIVITIES["other"],
 }
-_WIDE, _HIGH, _GAP, _BETWEEN = 2.05, 0.66, 0.16, 0.55  # inches: a node, and the room around it
+_WIDE, _LINE, _GAP, _BETWEEN = 2.05, 0.19, 0.16, 0.55  # inches: a node, the room around it
 _DEEP = 10  # nodes above each other; more of one layer stand in further columns
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A subtask as it is drawn: its state is a name in STATES, `told` says it in words."""
+    """A subtask as it is drawn.
+
+    Its state is a name in STATES; `told` says how it ended, `notes` what it took until then.
+    """
 
     part: Part
     state: str
     told: str
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return ", ".join([self.told, *self.notes])
 
 
 def nodes(run: Run) -> list[Node]:
@@ -82,7 +89,7 @@ def nodes(run: Run) -> list[Node]:
         elif part.state == "waiting":
             state = "not begun"
         said = "not begun" if part.state == "waiting" else str(part)
-        found.append(Node(part, state, ", ".join([said, *notes])))
+        found.append(Node(part, state, said, tuple(notes)))
     return found
 
 
@@ -119,7 +126,8 @@ def plan_graph(run: Run, ax: Axes | None = None) -> Axes:
     ]  # a deep layer is broken
     deep = max(map(len, columns), default=1)
     width = max(len(columns) * (_WIDE + _BETWEEN) - _BETWEEN, 4.2)
-    height = deep * (_HIGH + _GAP)
+    tall = _LINE * (4 if any(n.notes for layer in found for n in layer) else 3) + 0.09
+    height = deep * (tall + _GAP)
     ax = ax or new_axes(width + 0.3, height + 0.85)
     ax.set_axis_off()
     ax.set_xlim(-0.05, width + 0.05)
@@ -132,23 +140,23 @@ def plan_graph(run: Run, ax: Axes | None = None) -> Axes:
         return describe(ax, said, ["subtask"], [])
     at: dict[str, tuple[float, float]] = {}
     for n, column in enumerate(columns):
-        top = (height - len(column) * (_HIGH + _GAP) + _GAP) / 2
+        top = (height - len(column) * (tall + _GAP) + _GAP) / 2
         for k, node in enumerate(column):
-            at[node.part.id] = (n * (_WIDE + _BETWEEN), top + k * (_HIGH + _GAP))
+            at[node.part.id] = (n * (_WIDE + _BETWEEN), top + k * (tall + _GAP))
     for node in everyone:
-        _node(ax, node, *at[node.part.id])
         x, y = at[node.part.id]
+        _node(ax, node, x, y, tall)
         for need in node.part.needs:
             if need in at:
-                start = (at[need][0] + _WIDE, at[need][1] + _HIGH / 2)
-                _arrow(ax, start, (x, y + _HIGH / 2))
+                start = (at[need][0] + _WIDE, at[need][1] + tall / 2)
+                _arrow(ax, start, (x, y + tall / 2))
     title = f"{run.pattern}: {count(len(everyone), 'subtask')} in {count(len(found), 'layer')}"
     titled(ax, title)
     states = [s for s in STATES if any(n.state == s for n in everyone)]
     legend_below(ax, [STATES[s].key(s) for s in states], gap=0.08)
-    arrows = count(needs, "need").replace("needs", "needs of one by another")
+    arrows = count(needs, "arrow")
     each = [
-        f"{n.part.id} ({n.part.specialist}) {n.told}"
+        f"{n.part.id} ({n.part.specialist}) {n}"
         + (f", needs {' and '.join(n.part.needs)}" if n.part.needs else "")
         for n in everyone
     ]
@@ -160,7 +168,7 @@ def plan_graph(run: Run, ax: Axes | None = None) -> Axes:
             ", ".join(n.part.needs) or tables.NONE,
             str(layer),
             n.state,
-            n.told,
+            str(n),
         ]
         for layer, members in enumerate(found, 1)
         for n in members
@@ -170,20 +178,21 @@ def plan_graph(run: Run, ax: Axes | None = None) -> Axes:
     return describe(ax, alt, head, rows)
 
 
-def _node(ax: Axes, node: Node, x: float, y: float) -> None:
+def _node(ax: Axes, node: Node, x: float, y: float, tall: float) -> None:
     look = STATES[node.state]
     box: dict[str, Any] = {"edgecolor": INK, "linewidth": 1.0}
-    ax.add_patch(Rectangle((x, y), _WIDE, _HIGH, facecolor="white", zorder=2, **box))
-    ax.add_patch(Rectangle((x, y), 0.24, _HIGH, zorder=3, **box, **look.fill))
+    ax.add_patch(Rectangle((x, y), _WIDE, tall, facecolor="white", zorder=2, **box))
+    ax.add_patch(Rectangle((x, y), 0.24, tall, zorder=3, **box, **look.fill))
     lines = (
-        (short(node.part.id, 26), "bold", 8.5),
-        (short(node.part.specialist, 29), "normal", 7.5),
+        (short(node.part.id, 22), "bold", 8.5),
+        (short(node.part.specialist, 28), "normal", 7.5),
         (short(node.told, 31), "normal", 7.0),
+        (short(", ".join(node.notes), 31), "normal", 7.0),
     )
     for n, (line, weight, size) in enumerate(lines):
         ax.text(
             x + 0.32,
-            y + 0.15 + n * 0.19,
+            y + 0.15 + n * _LINE,
             literal(line),
             fontsize=size,
             fontweight=weight,

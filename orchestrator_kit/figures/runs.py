@@ -127,12 +127,15 @@ def _rows(found: Sequence[Span]) -> tuple[list[int], list[str]]:
 def _bar(ax: Axes, span: Span, row: int, *, critical: bool, end: float) -> None:
     look = ACTIVITIES[span.what]
     seconds = span.ended - span.started
+    edge = "white" if span.call else "#777777"
+    if seconds < end / 200:  # a white edge would hide it
+        edge = look.colour
     ax.barh(
         row,
-        max(seconds, end / 800),  # a call of no length is still seen
+        max(seconds, end / 400),  # a call of no length is still seen
         left=span.started,
         height=0.74 if span.call else 0.36,
-        edgecolor=INK if critical else "white" if span.call else "#777777",
+        edgecolor=INK if critical else edge,
         linewidth=2.0 if critical else 0.8,
         **look.fill,
         zorder=3 if critical else 2,
@@ -182,7 +185,7 @@ def contexts(run: Run, ax: Axes | None = None, *, window: int | None = None) -> 
     keys: list[Patch | Line2D] = [
         look.key(what)
         for what, look in ACTIVITIES.items()
-        if any(activity(c, formats[c.id]) == what for c in made)
+        if any(c.usage and activity(c, formats[c.id]) == what for c in made)
     ]
     keys.append(Patch(facecolor="white", edgecolor=INK, linewidth=0.8, label="written"))
     top = max(full * 1.15, 1.0)
@@ -193,7 +196,7 @@ def contexts(run: Run, ax: Axes | None = None, *, window: int | None = None) -> 
             ax.axhline(window, color=INK, linestyle=(0, (6, 3)), linewidth=1.4)
             keys.append(Line2D([], [], color=INK, linestyle=(0, (6, 3)), label="the window"))
     ax.set_ylim(0, top)
-    ax.set_xlim(-0.6, max(len(made), 1) - 0.4)
+    ax.set_xlim(-0.6, max(len(made), 8) - 0.4)
     ids = [c.id for c in made]
     step = max(1, -(-len(ids) // 24))
     ax.set_xticks(range(0, len(ids), step), [str(i) for i in ids[::step]])

@@ -132,7 +132,7 @@ def messages(run: Run, ax: Axes | None = None) -> Axes:
                 "shrinkB": 2,
                 "mutation_scale": 8,
             },
-            zorder=2,
+            zorder=3 if m.kind in ("failure", "handover") else 2,
         )
     ax.set_yticks(range(len(order)), [literal(short(name, 34)) for name in order])
     ax.set_ylim(max(len(order), 1) - 0.5, -0.5)

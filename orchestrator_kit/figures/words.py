@@ -79,6 +79,13 @@ def count(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
+def amount(value: float, unit: str) -> str:
+    """A value of a reading by its unit: tokens, cost_usd or latency_s."""
+    if unit == "cost_usd":
+        return tables.money(value)
+    return tables.seconds(value) if unit == "latency_s" else f"{value:,.0f}"
+
+
 def listed(parts: Iterable[str]) -> str:
     """Several figures as one sentence."""
     return "; ".join(parts) + "."
