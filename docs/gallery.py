@@ -9,7 +9,6 @@ tests/test_gallery.py fails when the page and the code differ.
 from __future__ import annotations
 
 import sys
-from functools import partial
 from inspect import getdoc
 from io import BytesIO
 from pathlib import Path
@@ -17,29 +16,14 @@ from typing import Any
 
 from PIL import Image
 
-from orchestrator_kit import (
-    Faults,
-    SimulatedModel,
-    compare,
-    compare_trials,
-    figures,
-    load_task,
-    measure,
-    run,
-)
+from orchestrator_kit import figures
 from orchestrator_kit.figures.canvas import as_bytes
-from orchestrator_kit.patterns.orchestrator_worker import orchestrator_worker
 
 HERE = Path(__file__).parent
 PAGE, IMAGES = HERE / "figures.md", HERE / "images" / "figures"
-DPI, COLOURS = 84, 64  # what keeps a picture small
+DPI, COLOURS = 110, 256  # what keeps a picture small
 
-TROUBLE = (
-    "straggler:role=worker,p=0.2,factor=5",
-    "crash:role=worker,p=0.3",
-    "wrong:role=worker,p=0.3",
-)
-SETTING = f"""\
+SETTING = """\
 from functools import partial
 
 from orchestrator_kit import (
@@ -51,13 +35,15 @@ task = load_task("legal")
 found = compare(task)
 ours = found.row("orchestrator_worker").run
 peers = found.row("peer_agents").run
-trouble = {list(TROUBLE)!r}
+trouble = [
+    "straggler:role=worker,p=0.2,factor=5", "crash:role=worker,p=0.3", "wrong:role=worker,p=0.3"
+]
 hard = run(
     task, partial(orchestrator_worker, rounds=1, revisions=2),
     Faults(SimulatedModel(0), trouble, 2), recovery="full",
 )
-by_workers = {{n: run(task, workers=n) for n in (1, 2, 3, 4, 6, 8)}}
-reviewed = {{
+by_workers = {n: run(task, workers=n) for n in (1, 2, 3, 4, 6, 8)}
+reviewed = {
     n: [
         run(
             task, partial(orchestrator_worker, rounds=n),
@@ -66,7 +52,7 @@ reviewed = {{
         for seed in range(3)
     ]
     for n in range(4)
-}}
+}
 """
 CALLS = {
     "gantt": "figures.gantt(hard)",
@@ -82,10 +68,10 @@ CALLS = {
     "frontier": "figures.frontier(compare_trials(task, trials=5))",
     "speedup": "figures.speedup(by_workers)",
     "review_gain": "figures.review_gain(task, reviewed)",
-    "lines": (
-        'figures.lines({"calls": {n: measure(r).calls for n, r in by_workers.items()}},\n'
-        '              x="workers", y="calls")'
-    ),
+    "lines": """\
+latency = {n: measure(r).latency_s for n, r in by_workers.items()}
+path = {n: measure(r).critical_path_s for n, r in by_workers.items()}
+figures.lines({"latency": latency, "critical path": path}, x="workers", y="seconds")""",
     "overview": "figures.overview(found, ours)",
     "history": "figures.history()",
 }
@@ -95,7 +81,12 @@ def drawn() -> dict[str, Any]:
     """Each figure of the gallery, as its call on the page gives it."""
     names: dict[str, Any] = {}
     exec(SETTING, names)  # noqa: S102 - the page's own code, so that it is shown to work
-    return {name: eval(call, names) for name, call in CALLS.items()}  # noqa: S307 - the same
+    found = {}
+    for name, call in CALLS.items():
+        *before, last = call.splitlines()
+        exec("\n".join(before), names)  # noqa: S102 - the same
+        found[name] = eval(last, names)  # noqa: S307 - the same
+    return found
 
 
 def page(shown: dict[str, Any]) -> str:
@@ -112,7 +103,9 @@ def page(shown: dict[str, Any]) -> str:
         f"```python\n{SETTING}```\n",
     ]
     for name, call in CALLS.items():
-        about = getdoc(getattr(figures, call.split("(")[0].removeprefix("figures.")))
+        about = getdoc(
+            getattr(figures, call.splitlines()[-1].split("(")[0].removeprefix("figures."))
+        )
         assert about
         words = figures.alt_text(shown[name]).replace("[", "(").replace("]", ")")
         parts += [
@@ -129,7 +122,9 @@ def small(shown: Any) -> bytes:
     figure = shown if isinstance(shown, figures.Picture) else shown.get_figure(root=True)
     image = Image.open(BytesIO(as_bytes(figure, ".png", DPI))).convert("RGB")
     buffer = BytesIO()
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        buffer, "PNG", optimize=True
+    )
     return buffer.getvalue()
 
 

@@ -167,10 +167,11 @@ def roles(found: Comparison | Run, ax: Axes | None = None) -> Axes:
         [n, *(f"{took[role][i]:,}" for role in order), labels[i]] for i, n in enumerate(measured)
     ]
     each = [
-        f"{n} {' and '.join(f'{role} {took[role][i]:,}' for role in order if took[role][i])}"
+        f"{n} {labels[i]} "
+        f"({' and '.join(f'{role} {took[role][i]:,}' for role in order if took[role][i])})"
         for i, n in enumerate(measured)
     ]
-    alt = f"Bars of tokens by role: {listed(each)}"
+    alt = f"Bars of tokens by pattern, in all (by role): {listed(each)}"
     return describe(plain(ax), alt, ["pattern", *order, "tokens"], table)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter, StrMethodFormatter
 
 from orchestrator_kit import tables
 from orchestrator_kit.errors import UsageError
@@ -60,8 +60,11 @@ def lines(
             _band(ax, bands[name], colour)
     ax.set_xlabel(literal(x))
     ax.set_ylabel(literal(y))
-    if all(float(k).is_integer() for points in series.values() for k in points):
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    drawn = [p for points in series.values() for p in points.items()]
+    for axis, values in zip((ax.xaxis, ax.yaxis), zip(*drawn, strict=True), strict=False):
+        if all(float(v).is_integer() for v in values):
+            axis.set_major_locator(MaxNLocator(integer=True))
+        axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
     legend_below(ax)
     everywhere = sorted({k for points in series.values() for k in points})
     rows = [
