@@ -31,7 +31,9 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("comparison", "picture"),
     ("experiments", "svg"),
     ("estimates", "trials", "widgets", "progress", "checks", "exercises"),
-    ("rematch", "sweep", "figures"),
+    ("rematch", "grid", "figures"),
+    ("sheet",),
+    ("sweep",),
     ("cli",),
 )
 

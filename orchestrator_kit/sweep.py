@@ -1,114 +1,67 @@
 """The sweep: one run for each point of a grid, in as many processes as there are, as a tidy table.
 
 What is done is written down as it is done, so an interrupted sweep goes on where it was; the table
-is in the grid's order, whoever was first. Simulated models only: each trial makes its own.
+is in the grid's order, whoever was first. Simulated models only: a sweep makes its own.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from hashlib import blake2b
-from itertools import product
 from pathlib import Path
 from typing import Any
 
-from orchestrator_kit.errors import RecordError, UsageError
-from orchestrator_kit.events import SCHEMA
+from orchestrator_kit.errors import RecordError
 from orchestrator_kit.experiments import run
+from orchestrator_kit.grid import AXES, Point, grid
 from orchestrator_kit.metrics import measure
-from orchestrator_kit.models.faults import Fault, Faults
+from orchestrator_kit.models.faults import Faults
 from orchestrator_kit.models.simulated import PROFILES, SimulatedModel
 from orchestrator_kit.patterns import pattern_named
 from orchestrator_kit.patterns.orchestrator_worker import orchestrator_worker
-from orchestrator_kit.recovery import policy_named
 from orchestrator_kit.scoring import score
+from orchestrator_kit.sheet import COLUMNS, Outcome, Row, Sheet
 from orchestrator_kit.tasks import Task
 
 CHUNK = 25  # trials that go to a process at a time
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One point of a grid: everything that determines a run.
-
-    `faults` is a fault plan, its lines joined by spaces; `decides` what the model decides of
-    orchestrator_worker, joined by commas ("none": nothing; None: everything); `window` and
-    `budget_tokens` are in tokens, None those of the profile and of the task.
-    """
-
-    pattern: str = "orchestrator_worker"
-    workers: int = 4
-    seed: int = 0
-    profile: str = "small"
-    window: int | None = None
-    budget_tokens: int | None = None
-    faults: str = ""
-    recovery: str = "retry"
-    decides: str | None = None
-
-
-AXES = tuple(f.name for f in fields(Point))
-
-
-def grid(axes: Mapping[str, Iterable[Any]]) -> list[Point]:
-    """All combinations of the values of some axes, the last axis fastest.
-
-    UsageError or UnknownName for an axis, a pattern, a policy or a fault that there is not.
-    """
-    for name in axes:
-        if name not in AXES:
-            raise UsageError(f"there is no axis {name!r}; there are: {', '.join(AXES)}")
-    values = [list(axes[name]) for name in axes]
-    points = [Point(**dict(zip(axes, row, strict=True))) for row in product(*values)]
-    for point in dict.fromkeys(replace(p, seed=0, workers=1) for p in points):
-        pattern_named(point.pattern)
-        policy_named(point.recovery)
-        _plan(point)
-        if point.profile not in PROFILES:
-            raise UsageError(f"no profile {point.profile!r}; there are: {', '.join(PROFILES)}")
-        if point.decides is not None and point.pattern != "orchestrator_worker":
-            raise UsageError("`decides` is an axis of orchestrator_worker alone")
-    return points
+_FORM = 2  # of the journal: another number where a row has other columns
 
 
 def trial(task: Task, point: Point) -> Row:
-    """The run of one point, as one row: the point's values, then the measures."""
+    """The run of one point, as one row: the point's values, then what came of it."""
     profile = PROFILES[point.profile]
     if point.window is not None:
         profile = replace(profile, window=point.window)
-    model = Faults(SimulatedModel(point.seed, profile), _plan(point), point.seed)
+    model = Faults(SimulatedModel(point.seed, profile), point.plan, point.seed)
     if point.budget_tokens is not None:
         task = replace(task, budget=replace(task.budget, tokens=point.budget_tokens))
     pattern = pattern_named(point.pattern)
-    if point.decides is not None:
-        chosen = frozenset(w for w in point.decides.split(",") if w and w != "none")
-        pattern = partial(orchestrator_worker, decides=chosen)
+    if point.decisions is not None:
+        pattern = partial(orchestrator_worker, decides=point.decisions)
     record = run(task, pattern, model, workers=point.workers, recovery=point.recovery)
     m, s = measure(record), score(task, record.answer)
-    return asdict(point) | {
-        "status": record.status,
-        "recall": s.recall,
-        "groundedness": s.groundedness,
-        "calls": m.calls,
-        "input_tokens": m.input_tokens,
-        "output_tokens": m.output_tokens,
-        "cost_usd": m.cost_usd,
-        "latency_s": m.latency_s,
-        "critical_path_s": m.critical_path_s,
-        "work_s": m.work_s,
-        "failures": len(m.failures),
-        "gaps": len(record.answer.gaps),
-    }
+    outcome = Outcome(
+        record.status,
+        s.recall,
+        s.groundedness,
+        m.calls,
+        m.input_tokens,
+        m.output_tokens,
+        m.cost_usd,
+        m.latency_s,
+        m.critical_path_s,
+        m.work_s,
+        len(m.failures),
+        len(record.answer.gaps),
+    )
+    return asdict(point) | asdict(outcome)
 
 
 def sweep(
@@ -118,7 +71,7 @@ def sweep(
     journal: str | Path | None = None,
     executor: Executor | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> list[Row]:
+) -> Sheet:
     """A row for each point of the grid, in its order.
 
     With a `journal` (JSON Lines) each row is written down as soon as it is there, and rows that it
@@ -139,22 +92,7 @@ def sweep(
                 known.add(found)
             done += len(found)
             tell(done, len(points))
-    return [rows[p] for p in points]
-
-
-def to_csv(rows: Sequence[Row]) -> str:
-    """Rows as CSV text with a head; what does not exist is empty."""
-    if not rows:
-        raise UsageError("there are no rows to write")
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def _plan(point: Point) -> list[Fault]:
-    return [Fault.parse(line) for line in point.faults.split()]
+    return Sheet(rows[p] for p in points)
 
 
 def _chunk(task: bytes, points: Sequence[Point]) -> list[Row]:
@@ -195,10 +133,11 @@ class _Journal:
     def __init__(self, path: str | Path, task: Task) -> None:
         self.path = Path(path)
         self.rows: dict[Point, Row] = {}
-        name = blake2b(repr((task.prompt, task.facts, task.specialists)).encode(), digest_size=8)
+        told = (task.prompt, task.facts, task.specialists, task.budget)
+        name = blake2b(repr(told).encode(), digest_size=8)
         for document in task.documents:
             name.update(document.text.encode("utf-8", "surrogatepass"))
-        self._head = {"sweep": SCHEMA, "task": name.hexdigest()}
+        self._head = {"sweep": _FORM, "task": name.hexdigest()}
         try:
             text = self.path.read_text("utf-8")
         except FileNotFoundError:
@@ -221,6 +160,8 @@ class _Journal:
                         raise RecordError(
                             f"{self.path}: is the journal of another sweep; name a new file"
                         )
+                elif list(row) != list(COLUMNS):
+                    raise ValueError("its columns are others")
                 else:
                     self.rows[Point(**{name: row[name] for name in AXES})] = row
             except (ValueError, KeyError, TypeError) as e:

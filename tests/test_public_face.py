@@ -46,7 +46,7 @@ FACE = [
     "score",
 ]
 HEAVY = (
-    "openai matplotlib pandas numpy ipywidgets xllamacpp typer rich aiohttp pydantic pypdf "
+    "openai matplotlib pandas pyarrow numpy ipywidgets xllamacpp typer rich aiohttp pydantic pypdf "
     "genai_prices bpe_openai IPython httpx"
 ).split()
 
