@@ -36,10 +36,7 @@ _FORM = 2  # of the journal: another number where a row has other columns
 
 def trial(task: Task, point: Point) -> Row:
     """The run of one point, as one row: the point's values, then what came of it."""
-    profile = PROFILES[point.profile]
-    if point.window is not None:
-        profile = replace(profile, window=point.window)
-    model = Faults(SimulatedModel(point.seed, profile), point.plan, point.seed)
+    model = Faults(_model(point.seed, point.profile, point.window), point.plan, point.seed)
     if point.budget_tokens is not None:
         task = replace(task, budget=replace(task.budget, tokens=point.budget_tokens))
     pattern = pattern_named(point.pattern)
@@ -64,6 +61,13 @@ def trial(task: Task, point: Point) -> Row:
     return asdict(point) | asdict(outcome)
 
 
+@lru_cache(maxsize=1)
+def _model(seed: int, profile: str, window: int | None) -> SimulatedModel:
+    """The same model for the trials that follow each other: it knows what it has worked out."""
+    chosen = PROFILES[profile]
+    return SimulatedModel(seed, chosen if window is None else replace(chosen, window=window))
+
+
 def sweep(
     task: Task,
     axes: Mapping[str, Iterable[Any]],
@@ -82,6 +86,8 @@ def sweep(
     known = _Journal(journal, task) if journal else None
     rows = dict(known.rows) if known else {}
     todo = [p for p in dict.fromkeys(points) if p not in rows]
+    # Trials that read with the same model stand together; the table has the grid's order.
+    todo.sort(key=lambda p: (p.seed, p.profile, p.window or 0))
     tell = progress or (lambda done, of: None)
     done = len(points) - len(todo)
     tell(done, len(points))

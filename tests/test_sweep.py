@@ -123,6 +123,18 @@ def test_the_lines_of_a_plan_may_hold_names_with_spaces() -> None:
     assert Point(faults="  ").plan == []
 
 
+@pytest.mark.parametrize("window", [None, 4_000])
+def test_trials_that_share_a_model_are_what_each_is_by_itself(
+    small_task: Task, window: int | None
+) -> None:
+    axes: dict[str, Iterable[Any]] = AXES | {"window": [window], "profile": ["large"]}
+    with ThreadPoolExecutor(1) as executor:
+        together = sweep(small_task, axes, executor=executor)
+    for point, row in zip(grid(axes), together, strict=True):
+        module._model.cache_clear()
+        assert trial(small_task, point) == row
+
+
 def test_a_row_is_what_the_run_of_its_point_measures(small_task: Task) -> None:
     point = Point("master_slave", 2, 5, "large", decides=None)
     row = trial(small_task, point)
