@@ -65,6 +65,7 @@ CALLS = {
     "money": "figures.money(found)",
     "latency": "figures.latency(found)",
     "recall": "figures.recall(found)",
+    "means": 'figures.means(compare_trials(task, trials=5), "recall")',
     "frontier": "figures.frontier(compare_trials(task, trials=5))",
     "speedup": "figures.speedup(by_workers)",
     "review_gain": "figures.review_gain(task, reviewed)",

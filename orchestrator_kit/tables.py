@@ -75,6 +75,14 @@ def percent(share: float | None) -> str:
     return NONE if share is None else f"{share:.0%}"
 
 
+def reading(name: str, value: float | None) -> str:
+    """A measure by its name in the contract for scripts; means of counts have no fractions."""
+    forms = {"recall": percent, "groundedness": percent, "latency_s": seconds, "cost_usd": money}
+    if name in forms:
+        return forms[name](value)
+    return NONE if value is None else f"{value:,.0f}"
+
+
 def as_text(columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: bool = False) -> str:
     """A table in plain text, numbers to the right; words to the `left`."""
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]

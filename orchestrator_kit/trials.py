@@ -73,6 +73,20 @@ class Trials:
     def patterns(self) -> list[str]:
         return [row.pattern for row in self.comparisons[0].rows]
 
+    @property
+    def quality(self) -> str:
+        """What answers are judged by: recall, or groundedness where there are no gold facts."""
+        return self.comparisons[0].quality()[0]
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The readings that a picture shows, without those that no trial has."""
+        wanted = (self.quality, "tokens", "latency_s", "cost_usd")
+        return tuple(r for r in wanted if any(v is not None for v in self._all(r)))
+
+    def _all(self, reading: str) -> list[float | None]:
+        return [value for name in self.patterns for value in self.values(name, reading)]
+
     def values(self, pattern: str, reading: str) -> list[float | None]:
         """A reading of each trial's run of a pattern."""
         return [READINGS[reading](c.row(pattern)) for c in self.comparisons]
@@ -118,11 +132,8 @@ class Trials:
 
 
 def table(found: Trials) -> tuple[tables.Columns, tables.Rows]:
-    """A row a pattern: means, the interval of its quality, and how that differs from the first's.
-
-    Quality is recall, or groundedness where there are no gold facts.
-    """
-    quality = found.comparisons[0].quality()[0]
+    """A row a pattern: means, its quality's interval, and how that differs from the first's."""
+    quality = found.quality
     base, *_ = found.patterns
     columns = ["pattern", "calls", "tokens", "cost", "latency", quality, "95%", f"over {base}", ""]
     rows = []

@@ -461,6 +461,15 @@ def test_several_trials_are_compared_with_intervals(okit: Okit) -> None:
     assert len(list(Path("r").iterdir())) == 6
     for n in (1, 2, 3):
         assert Run.load(f"r/pipeline-{n}.jsonl").started.seed == n - 1
+    picture = Path("out/compare-ferry.svg").read_text("utf-8")
+    assert "bars: means of 3 trials; whiskers: 95% intervals" in picture
+    assert "4 workers, the first trial<" in picture
+    okit("compare", "ferry", *patterns)
+    picture = Path("out/compare-ferry.svg").read_text("utf-8")
+    assert "trial" not in picture
+    printed = okit("compare", "ferry", "--trials", 2, *patterns, "--figure", "t.pdf")
+    assert (printed.code, printed.err) == (0, "")
+    assert Path("t.pdf").read_bytes().startswith(b"%PDF")
     wrong = okit("compare", "ferry", "--trials", 0)
     assert (wrong.code, wrong.complaint) == (2, "trials is 0; at least 1 is needed")
 

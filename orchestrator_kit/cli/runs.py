@@ -112,7 +112,7 @@ def compare(
         print_recovery(rows)
     _save_records(records, [row.run for row in rows])
     _write(json, first if trials == 1 else several)
-    _draw(first, figure)
+    _draw(several, figure)
     out.print(f"picture: {escape(str(figure))}")
     out.print(f"open the notebooks: {prefix()}okit lab")
     if all(row.run.status == "failed" for row in rows):
@@ -358,12 +358,16 @@ def _save_records(folder: Path | None, runs: Sequence[Run]) -> None:
     out.print(f"records: {escape(str(folder))}")
 
 
-def _draw(found: Comparison, figure: Path) -> None:
-    longest = max(found.rows, key=lambda row: len(row.run.events))
-    best = next((r for r in found.rows if r.pattern == "orchestrator_worker"), longest)
+def _draw(found: Trials, figure: Path) -> None:
+    """The patterns side by side (of several trials: means), and who worked when in the first."""
+    first, several = found.comparisons[0], len(found.comparisons) > 1
+    longest = max(first.rows, key=lambda row: len(row.run.events))
+    best = next((r for r in first.rows if r.pattern == "orchestrator_worker"), longest)
     if figure.suffix == ".svg":
-        write_atomic(figure, svg.document(svg.bars(found), svg.gantt(best.run)))
+        above = svg.intervals(found) if several else svg.bars(first)
+        below = svg.gantt(best.run, which="the first trial" if several else "")
+        write_atomic(figure, svg.document(above, below))
         return
     from orchestrator_kit import figures
 
-    figures.save(figures.overview(found, best.run), figure)
+    figures.save(figures.overview(found if several else first, best.run), figure)

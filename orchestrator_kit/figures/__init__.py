@@ -16,7 +16,15 @@ except ModuleNotFoundError as e:  # pragma: no cover - tested in a process of it
     ) from e
 
 from orchestrator_kit.figures.canvas import FORMATS, Chart, Picture, Table, panels, save, table
-from orchestrator_kit.figures.comparisons import latency, money, overview, recall, roles, tokens
+from orchestrator_kit.figures.comparisons import (
+    latency,
+    means,
+    money,
+    overview,
+    recall,
+    roles,
+    tokens,
+)
 from orchestrator_kit.figures.curves import lines, review_gain, speedup
 from orchestrator_kit.figures.frontiers import frontier
 from orchestrator_kit.figures.looks import ACTIVITIES, FAILED_HATCH, HATCHES
@@ -41,6 +49,7 @@ __all__ = [
     "history",
     "latency",
     "lines",
+    "means",
     "messages",
     "money",
     "overview",

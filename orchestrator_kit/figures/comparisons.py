@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,6 +12,7 @@ from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 from orchestrator_kit import tables
 from orchestrator_kit.comparison import Comparison
 from orchestrator_kit.figures.canvas import (
+    INK,
     LANE,
     Chart,
     Picture,
@@ -20,6 +22,7 @@ from orchestrator_kit.figures.canvas import (
     new_axes,
     plain,
     short,
+    titled,
 )
 from orchestrator_kit.figures.looks import ACTIVITIES, Look, of_role
 from orchestrator_kit.figures.runs import gantt, spans
@@ -27,7 +30,14 @@ from orchestrator_kit.figures.words import alt_text, count, listed
 from orchestrator_kit.metrics import critical_path, measure
 from orchestrator_kit.record import Run
 from orchestrator_kit.svg import COLOURS, FAILED, INPUT, OUTPUT
+from orchestrator_kit.trials import Trials
 
+_UNITS = {
+    "recall": "share of the gold facts",
+    "groundedness": "share of the statements",
+    "latency_s": "seconds",
+    "cost_usd": "US dollars",
+}
 CENTRE = ("orchestrator", "synthesizer")  # the roles that coordinate
 
 
@@ -175,22 +185,70 @@ def roles(found: Comparison | Run, ax: Axes | None = None) -> Axes:
     return describe(plain(ax), alt, ["pattern", *order, "tokens"], table)
 
 
-def overview(comparison: Comparison, run: Run) -> Figure:
-    """Tokens, latency and recall of all patterns side by side; below, the Gantt of one run."""
+def means(trials: Trials, reading: str, ax: Axes | None = None) -> Axes:
+    """A reading of each pattern over several trials: the mean, and its 95% interval as whiskers."""
+    names = trials.patterns
+    found = {name: trials.mean(name, reading) for name in names}
+    labels = [tables.reading(reading, m.mean if m else None) for m in found.values()]
+    look = Look(COLOURS["worker"], "///")
+    alone = ax is None
+    ax = _stacked(names, {reading: (look, [m.mean if m else 0.0 for m in found.values()])}, [], ax)
+    if alone:
+        titled(ax, f"{reading}: means of {count(len(trials.comparisons), 'trial')}, 95% intervals")
+    room = max((m.high for m in found.values() if m), default=0.0) or 1.0
+    for n, (m, label) in enumerate(zip(found.values(), labels, strict=True)):
+        if m:
+            reach = [[m.mean - m.low], [m.high - m.mean]]
+            ax.errorbar([m.mean], [n], xerr=reach, color=INK, capsize=3, linestyle="none")
+        at = (m.high if m else 0.0) + room * 0.05
+        ax.text(at, n, literal(label), va="center", fontsize=8)
+    ax.set_xlim(0, room * 1.45)
+    if reading in ("recall", "groundedness"):
+        ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    elif reading == "tokens":
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.set_xlabel(_UNITS.get(reading, reading))
+    spans = {
+        name: [tables.reading(reading, v) for v in ((m.low, m.high) if m else (None, None))]
+        for name, m in found.items()
+    }
+    each = [
+        f"{name} {label} ({' to '.join(spans[name])})"
+        for name, label in zip(names, labels, strict=True)
+    ]
+    alt = f"Bars of {reading}, means of {len(trials.comparisons)} trials: {listed(each)}"
+    rows = [[n, label, *spans[n]] for n, label in zip(names, labels, strict=True)]
+    return describe(plain(ax), alt, ["pattern", reading, "95% from", "to"], rows)
+
+
+def overview(found: Comparison | Trials, run: Run) -> Figure:
+    """What the patterns took and found, side by side; below, the Gantt of one run.
+
+    Tokens, latency and recall of a comparison; of several trials means with their intervals, of
+    cost as well, and the Gantt is of one trial's run.
+    """
+    draws: list[Callable[[Axes], Axes]]
+    if isinstance(found, Trials):
+        comparison = found.comparisons[0]
+        draws = [partial(means, found, reading) for reading in found.shown]
+        which = f"\nmeans of {count(len(found.comparisons), 'trial')}, 95% intervals"
+    else:
+        comparison, which = found, ""
+        draws = [partial(draw, found) for draw in (tokens, latency, recall)]
     rows = len(comparison.rows)
     lanes = len({s.lane for s in spans(run)}) or 1
     figure = Picture(figsize=(10.0, 3.9 + LANE * (rows + lanes)), layout="constrained")
-    grid = figure.add_gridspec(2, 3, height_ratios=(rows + 3, lanes + 3))
-    for n, draw in enumerate((tokens, latency, recall)):
-        ax = draw(comparison, figure.add_subplot(grid[0, n], axes_class=Chart))
+    grid = figure.add_gridspec(2, len(draws), height_ratios=(rows + 3, lanes + 3))
+    for n, draw in enumerate(draws):
+        ax = draw(figure.add_subplot(grid[0, n], axes_class=Chart))
         if n:
             ax.tick_params(labelleft=False)
     gantt(run, figure.add_subplot(grid[1, :], axes_class=Chart))
-    figure.alt = f"{alt_text(comparison)} {alt_text(run)}"
+    figure.alt = f"{alt_text(found)} {alt_text(run)}"
     title = short(comparison.task.title or comparison.task.prompt, 60)
     figure.suptitle(
         f"{literal(title)}: {count(rows, 'pattern')}, {tables.workers(comparison.workers)}, "
-        f"{literal(comparison.model['name'])}",
+        f"{literal(comparison.model['name'])}{which}",
         fontsize=12,
         fontweight="bold",
     )
@@ -203,7 +261,7 @@ def _stacked(
     labels: Sequence[str],
     ax: Axes | None,
 ) -> Axes:
-    """A bar for each name, of so many parts one after another, its label at its end."""
+    """A bar for each name, of so many parts one after another, its label, if any, at its end."""
     ax = ax or new_axes(7.0, 1.3 + LANE * len(names))
     totals = [0.0] * len(names)
     for name, (look, values) in parts.items():
@@ -212,7 +270,7 @@ def _stacked(
     ax.set_yticks(range(len(names)), [literal(n) for n in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     room = max(totals, default=0) or 1
-    for n, (value, label) in enumerate(zip(totals, labels, strict=True)):
+    for n, (value, label) in enumerate(zip(totals, labels, strict=True) if labels else ()):
         ax.text(value + room * 0.05, n, literal(label), va="center", fontsize=8)
     ax.set_xlim(0, room * 1.35)
     ax.locator_params(axis="x", nbins=4)

@@ -16,13 +16,15 @@ from orchestrator_kit.figures.canvas import words_of
 from orchestrator_kit.metrics import calls, critical_path, measure
 from orchestrator_kit.record import Run
 from orchestrator_kit.text import one_line
+from orchestrator_kit.trials import Trials
 
 
 @singledispatch
-def alt_text(shown: Run | Comparison | Axes | Figure) -> str:
+def alt_text(shown: Run | Comparison | Trials | Axes | Figure) -> str:
     """What a picture shows, in words and with its figures: a picture, or one of a run or more."""
     raise UsageError(
-        f"no picture is drawn of a {type(shown).__name__}; give a run, a comparison or a picture"
+        f"no picture is drawn of a {type(shown).__name__}; "
+        "give a run, a comparison, trials or a picture"
     )
 
 
@@ -72,6 +74,22 @@ def _of_comparison(comparison: Comparison) -> str:
         for r, s in zip(comparison.rows, shares, strict=True)
     ]
     return f"Bars of {count(len(each), 'pattern')}. {listed(each)}"
+
+
+@alt_text.register
+def _of_trials(trials: Trials) -> str:
+    each = []
+    for name in trials.patterns:
+        told = []
+        for reading in trials.shown:
+            m = trials.mean(name, reading)
+            mean, low, high = (
+                tables.reading(reading, v) for v in ((m.mean, m.low, m.high) if m else [None] * 3)
+            )
+            told.append(f"{reading} {mean} ({low} to {high})")
+        each.append(f"{name} {', '.join(told)}")
+    of = f"{count(len(each), 'pattern')}, means of {count(len(trials.comparisons), 'trial')}"
+    return f"Bars of {of} with 95% intervals. {listed(each)}"
 
 
 def count(n: int, noun: str) -> str:

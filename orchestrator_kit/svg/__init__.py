@@ -5,7 +5,18 @@ in words what it shows. All text is escaped. `figures` draws the same for print.
 """
 
 from orchestrator_kit.svg.canvas import COLOURS, FAILED, INPUT, OTHER, OUTPUT, document
-from orchestrator_kit.svg.comparisons import bars, curve
+from orchestrator_kit.svg.comparisons import bars, curve, intervals
 from orchestrator_kit.svg.runs import gantt
 
-__all__ = ["COLOURS", "FAILED", "INPUT", "OTHER", "OUTPUT", "bars", "curve", "document", "gantt"]
+__all__ = [
+    "COLOURS",
+    "FAILED",
+    "INPUT",
+    "OTHER",
+    "OUTPUT",
+    "bars",
+    "curve",
+    "document",
+    "gantt",
+    "intervals",
+]

@@ -64,6 +64,14 @@ class Canvas:
             f'stroke-width="{width}"{dashed}/>'
         )
 
+    def whisker(self, low: float, high: float, y: float, cap: float) -> None:
+        """An interval as a line with a cap at each end; one without width is still seen."""
+        ends = f"M{low:.1f} {y - cap:.1f}v{2 * cap:g}M{high:.1f} {y - cap:.1f}v{2 * cap:g}"
+        self._parts.append(
+            f'<path d="M{low:.1f} {y:.1f}H{high:.1f}{ends}" fill="none" stroke="currentColor" '
+            'stroke-width="1.5"/>'
+        )
+
     def dot(self, x: float, y: float, radius: float, fill: str, about: str) -> None:
         self._parts.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{fill}">'

@@ -1,4 +1,4 @@
-"""Runs side by side as a picture: the patterns of a comparison, a curve over workers."""
+"""Runs side by side: the patterns of a comparison or of trials, a curve over workers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from orchestrator_kit.svg.canvas import COLOURS, FAILED, INPUT, LABEL, LANE, OUT
 
 if TYPE_CHECKING:
     from orchestrator_kit.comparison import Comparison
+    from orchestrator_kit.trials import Trials
+
+_TITLES = {"latency_s": "latency", "cost_usd": "cost"}
 
 
 def bars(found: Comparison, *, width: int = 820) -> str:
@@ -58,6 +61,46 @@ def bars(found: Comparison, *, width: int = 820) -> str:
         for r, q in zip(rows, quality, strict=True)
     )
     return canvas.svg(width, 32 + len(rows) * LANE, title, words)
+
+
+def intervals(found: Trials, *, width: int = 820) -> str:
+    """The patterns over several trials: means as bars, their 95% intervals as whiskers.
+
+    A column for recall (or groundedness), tokens, latency and cost, each from zero.
+    """
+    each = (width - LABEL) / max(len(found.shown), 1)
+    told: dict[str, list[str]] = {name: [] for name in found.patterns}
+    canvas = Canvas()
+    for n, reading in enumerate(found.shown):
+        x = LABEL + n * each
+        means = {name: found.mean(name, reading) for name in found.patterns}
+        unit = (each - 76) / (max(m.high for m in means.values() if m) or 1)
+        title = _TITLES.get(reading, reading)
+        canvas.text(x, 16, title, size=12, weight="bold")
+        for k, (name, mean) in enumerate(means.items()):
+            y = 26 + k * LANE
+            if mean is None:
+                told[name].append(f"{title} not measured")
+                canvas.text(x + 5, y + 16, tables.NONE, size=11)
+                continue
+            value, low, high = (
+                tables.reading(reading, v) for v in (mean.mean, mean.low, mean.high)
+            )
+            told[name].append(f"{title} {value} ({low} to {high})")
+            about = f"{name}: {told[name][-1]}, {mean.n} trials"
+            canvas.bar(x, y + 4, mean.mean * unit, LANE - 8, COLOURS["worker"], about)
+            canvas.whisker(x + mean.low * unit, x + mean.high * unit, y + LANE / 2, 4)
+            canvas.text(x + mean.high * unit + 5, y + 16, value, size=11)
+    bottom = 26 + len(found.patterns) * LANE
+    for k, name in enumerate(found.patterns):
+        canvas.text(LABEL - 8, 26 + k * LANE + 16, name, "end")
+    first, trials = found.comparisons[0], len(found.comparisons)
+    meaning = f"bars: means of {trials} trials; whiskers: 95% intervals, by bootstrap"
+    canvas.text(LABEL, bottom + 18, meaning, size=11)
+    workers = tables.workers(first.workers)
+    title = f"{first.task.title}: {len(found.patterns)} patterns, {workers}, {trials} trials"
+    words = "; ".join(f"{name} {', '.join(parts)}" for name, parts in told.items())
+    return canvas.svg(width, bottom + 30, title, f"Means and 95% intervals: {words}")
 
 
 def curve(runs: Mapping[int, Run], chosen: int, *, most: int, width: int = 820) -> str:

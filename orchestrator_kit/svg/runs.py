@@ -8,10 +8,11 @@ from orchestrator_kit.record import Run
 from orchestrator_kit.svg.canvas import COLOURS, LABEL, LANE, OTHER, Canvas, fitting
 
 
-def gantt(run: Run, *, width: int = 820) -> str:
+def gantt(run: Run, *, width: int = 820, which: str = "") -> str:
     """Who worked when: a row for the orchestrator and each worker, a bar for each call.
 
     Bars on the critical path have a dark edge, failed ones are hatched; the axis is in seconds.
+    `which` of several runs it is may be said in the heading.
     """
     made = calls(run)
     path = {c.id for c in critical_path(run)}
@@ -20,7 +21,8 @@ def gantt(run: Run, *, width: int = 820) -> str:
     scale = (width - LABEL - 20) / max(m.latency_s, 1e-9)
     top = 48
     canvas = Canvas()
-    canvas.text(LABEL, 14, f"{run.pattern}, {tables.workers(run.workers)}", size=13, weight="bold")
+    heading = ", ".join(filter(None, (run.pattern, tables.workers(run.workers), which)))
+    canvas.text(LABEL, 14, heading, size=13, weight="bold")
     for row, lane in enumerate(lanes):
         y = top + row * LANE
         canvas.text(LABEL - 8, y + 16, f"worker {lane}" if lane else "orchestrator", "end")
