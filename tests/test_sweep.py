@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from orchestrator_kit.grid import AXES as ALL
 from orchestrator_kit.grid import Point, grid
 from orchestrator_kit.metrics import measure
 from orchestrator_kit.models.faults import Fault
-from orchestrator_kit.models.simulated import SimulatedModel
+from orchestrator_kit.models.simulated import PROFILES, SimulatedModel
 from orchestrator_kit.scoring import score
 from orchestrator_kit.sheet import Row, Sheet
 from orchestrator_kit.sweep import sweep, trial
@@ -155,6 +155,15 @@ def test_window_budget_and_discretion_are_axes(small_task: Task) -> None:
     for (_, budget), row in by.items():
         if budget:
             assert row["input_tokens"] + row["output_tokens"] <= budget
+
+
+def test_a_row_of_another_window_is_what_a_model_with_that_window_gives(small_task: Task) -> None:
+    narrow = replace(PROFILES["small"], window=480)
+    record = run(small_task, "single_call", SimulatedModel(1, narrow))
+    found = {w: trial(small_task, Point("single_call", seed=1, window=w)) for w in (None, 480)}
+    assert found[480]["input_tokens"] == measure(record).input_tokens
+    assert found[480]["status"] == record.status
+    assert found[480]["input_tokens"] != found[None]["input_tokens"]
 
 
 def test_the_table_is_the_same_in_any_executor(
