@@ -20,7 +20,7 @@ BEGIN, END = "<!-- rooms: drawn by docs/rooms.py -->\n", "<!-- /rooms -->"
 # From the ground up: a room may import rooms of the storeys below its own, never beside or above.
 STOREYS: tuple[tuple[str, ...], ...] = (
     ("errors", "text", "staff", "group"),
-    ("ranking", "tasks", "plan", "answer", "clock", "recovery", "laws", "diary"),
+    ("ranking", "tasks", "plan", "answer", "clock", "recovery", "laws", "diary", "claims"),
     ("models", "loading", "predictions"),
     ("events", "roles", "purse"),
     ("provenance", "agenda", "scoring", "caller", "status"),

@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 _COMMANDS: tuple[Callable[..., None], ...] = (
     *(runs.compare, runs.run, runs.rematch, runs.estimate, runs.diff),
-    *(sweeps.sweep, reference.faults, reference.policies, notebooks.lab),
+    *(sweeps.sweep, reference.faults, reference.policies, reference.claims, notebooks.lab),
 )
 for command in _COMMANDS:
     app.command()(command)

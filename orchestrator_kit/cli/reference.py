@@ -1,12 +1,19 @@
-"""The commands that list what options may say: the faults to inject, the recovery policies."""
+"""The commands that list what there is: faults to inject, recovery policies, published claims."""
 
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
+from typing import Annotated
 
+import typer
+from rich.markup import escape
+
+from orchestrator_kit import claims as published
 from orchestrator_kit import recovery
-from orchestrator_kit.cli.console import out, print_table
+from orchestrator_kit.cli.console import out, print_table, show
 from orchestrator_kit.models.faults import KINDS, Fault
+from orchestrator_kit.record import check_writable, write_atomic
 
 # What each field of a Fault means, for whoever writes one on the command line.
 CONDITIONS = {
@@ -50,3 +57,25 @@ def policies() -> None:
     if recovery.__doc__:  # python -OO has none
         out.print()
         out.print(recovery.__doc__.split("\n\n")[1].strip(), markup=False, soft_wrap=True)
+
+
+def claims(
+    name: Annotated[str | None, typer.Argument(help="The id of one, to see all of it.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the claims to this file.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print them in Markdown.")] = False,
+) -> None:
+    """List the published claims that the kit speaks of, and how sure of them it is."""
+    if json:
+        check_writable(json)
+    found = published.claims() if name is None else (published.claim_named(name),)
+    if markdown:
+        out.out(published.markdown(found), end="")
+    elif name is not None:
+        show(found[0])
+    else:
+        rows = [[c.id, c.source, c.version, c.figures or "-", c.sure] for c in found]
+        columns = ["claim", "source", "version", "numbers", "how sure"]
+        print_table(None, columns, rows, left=True)
+    if json:
+        write_atomic(json, published.as_json(found))
+        out.print(f"claims: {escape(str(json))}")
