@@ -210,8 +210,8 @@ def independent() -> Found:
         ("llmcompiler",),
         "the loop of the check before, against `orchestrator_worker` with a worker for each "
         "subtask; answers of 400 tokens. Only latency is tested: seconds of the loop over seconds "
-        "of the team; long reports have up to 400 tokens, short ones 60. The rule is applied to the long ones. "
-        "Five seeds.",
+        "of the team; long reports have up to 400 tokens, short ones 60. The rule is applied "
+        "to the long ones. Five seeds.",
         ("subtasks", *map(str, SIZES)),
         [(f"ratio, {name} reports", *by_size(found, ".2f")) for name, found in ratios.items()],
         shapes.gains_with_parts,
@@ -347,9 +347,9 @@ def middle() -> Found:
         "The middle of a long context",
         ("lost-in-the-middle", "lost-in-the-middle-points"),
         f"{DOCUMENTS} documents of about {price / DOCUMENTS:.0f} tokens, one of which has "
-        f"the answer, at each of {DOCUMENTS} places; the others say the like of other places. Two statements may be "
-        "said. One call reads all, or workers read a part each (`master_slave`) and a "
-        "synthesizer reads their reports. Share of 20 seeds that find it, by fifths of the "
+        f"the answer, at each of {DOCUMENTS} places; the others say the like of other "
+        "places. Two statements may be said. One call reads all, or workers read a part each "
+        "(`master_slave`) and a synthesizer reads their reports. Share of 20 seeds that find it, by fifths of the "
         "context.",
         ("reader", *(f"place {f.start + 1} to {f.stop}" for f in fifths), "dip", "tokens", "price"),
         [
