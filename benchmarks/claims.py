@@ -349,8 +349,8 @@ def middle() -> Found:
         f"{DOCUMENTS} documents of about {price / DOCUMENTS:.0f} tokens, one of which has "
         f"the answer, at each of {DOCUMENTS} places; the others say the like of other "
         "places. Two statements may be said. One call reads all, or workers read a part each "
-        "(`master_slave`) and a synthesizer reads their reports. Share of 20 seeds that find it, by fifths of the "
-        "context.",
+        "(`master_slave`) and a synthesizer reads their reports. Share of 20 seeds that find it, "
+        "by fifths of the context.",
         ("reader", *(f"place {f.start + 1} to {f.stop}" for f in fifths), "dip", "tokens", "price"),
         [
             (
