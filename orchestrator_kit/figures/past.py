@@ -46,7 +46,7 @@ ERAS = (
         2009,
         "service-oriented architecture, microservices",
         "systems decomposed into tasks",
-        "SOAP 1.2 standard, 2003",
+        "SOAP, a standard in 2003",
     ),
     Era(
         2010,
