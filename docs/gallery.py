@@ -27,7 +27,14 @@ SETTING = """\
 from functools import partial
 
 from orchestrator_kit import (
-    Faults, SimulatedModel, compare, compare_trials, figures, load_task, measure, run
+    Faults,
+    SimulatedModel,
+    compare,
+    compare_trials,
+    figures,
+    load_task,
+    measure,
+    run,
 )
 from orchestrator_kit.patterns.orchestrator_worker import orchestrator_worker
 
@@ -36,17 +43,22 @@ found = compare(task)
 ours = found.row("orchestrator_worker").run
 peers = found.row("peer_agents").run
 trouble = [
-    "straggler:role=worker,p=0.2,factor=5", "crash:role=worker,p=0.3", "wrong:role=worker,p=0.3"
+    "straggler:role=worker,p=0.2,factor=5",
+    "crash:role=worker,p=0.3",
+    "wrong:role=worker,p=0.3",
 ]
 hard = run(
-    task, partial(orchestrator_worker, rounds=1, revisions=2),
-    Faults(SimulatedModel(0), trouble, 2), recovery="full",
+    task,
+    partial(orchestrator_worker, rounds=1, revisions=2),
+    Faults(SimulatedModel(0), trouble, 2),
+    recovery="full",
 )
 by_workers = {n: run(task, workers=n) for n in (1, 2, 3, 4, 6, 8)}
 reviewed = {
     n: [
         run(
-            task, partial(orchestrator_worker, rounds=n),
+            task,
+            partial(orchestrator_worker, rounds=n),
             Faults(SimulatedModel(seed), trouble[2:], seed),
         )
         for seed in range(3)
@@ -115,7 +127,7 @@ def page(shown: dict[str, Any]) -> str:
             f"```python\n{call}\n```\n",
             f"![{words}](images/figures/{name}.png)\n",
         ]
-    return "\n".join(parts)
+    return "\n".join(parts).rstrip("\n") + "\n"
 
 
 def small(shown: Any) -> bytes:
