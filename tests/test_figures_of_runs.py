@@ -262,6 +262,7 @@ def test_the_bars_of_contexts_are_what_each_call_read_and_wrote(hard: Run) -> No
     heights = [b.get_height() for b in bars(ax)]
     assert heights[::2] == [u.input_tokens for u in used]
     assert heights[1::2] == [u.output_tokens for u in used]
+    assert [b.get_y() for b in bars(ax)[1::2]] == heights[::2]  # what was written, on top
 
 
 def test_the_window_is_a_line_and_the_fullest_call_a_share_of_it(hard: Run) -> None:
