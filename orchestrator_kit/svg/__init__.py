@@ -6,6 +6,7 @@ in words what it shows. All text is escaped. `figures` draws the same for print.
 
 from orchestrator_kit.svg.canvas import COLOURS, FAILED, INPUT, OTHER, OUTPUT, document
 from orchestrator_kit.svg.comparisons import bars, curve, intervals
+from orchestrator_kit.svg.plan import plan_graph
 from orchestrator_kit.svg.runs import gantt
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "document",
     "gantt",
     "intervals",
+    "plan_graph",
 ]

@@ -8,17 +8,19 @@ from orchestrator_kit.record import Run
 from orchestrator_kit.svg.canvas import COLOURS, LABEL, LANE, OTHER, Canvas, fitting
 
 
-def gantt(run: Run, *, width: int = 820, which: str = "") -> str:
+def gantt(run: Run, *, width: int = 820, which: str = "", until: float = 0.0) -> str:
     """Who worked when: a row for the orchestrator and each worker, a bar for each call.
 
-    Bars on the critical path have a dark edge, failed ones are hatched; the axis is in seconds.
-    `which` of several runs it is may be said in the heading.
+    Bars on the critical path have a dark edge, failed ones are hatched; the axis is in seconds,
+    and reaches `until` at least: so that two runs can be drawn on one scale. `which` of several
+    runs it is may be said in the heading.
     """
     made = calls(run)
     path = {c.id for c in critical_path(run)}
     m = measure(run)
     lanes = sorted({c.worker or 0 for c in made})
-    scale = (width - LABEL - 20) / max(m.latency_s, 1e-9)
+    longest = max(m.latency_s, until)
+    scale = (width - LABEL - 20) / max(longest, 1e-9)
     top = 48
     canvas = Canvas()
     heading = ", ".join(filter(None, (run.pattern, tables.workers(run.workers), which)))
@@ -34,7 +36,7 @@ def gantt(run: Run, *, width: int = 820, which: str = "") -> str:
             canvas.bar(x, y + 3, w, LANE - 6, fill, _about(call), edge)
             canvas.text(x + w / 2, y + 16, fitting(call.agent, w), "middle", 10, "#000")
     bottom = top + len(lanes) * LANE
-    canvas.axis(LABEL, bottom, scale, m.latency_s)
+    canvas.axis(LABEL, bottom, scale, longest)
     roles = [(r, COLOURS.get(r, OTHER)) for r in dict.fromkeys(c.role for c in made)]
     canvas.legend(LABEL, 26, [*roles, ("failed", "url(#failed)")] if m.failures else roles)
     words = (

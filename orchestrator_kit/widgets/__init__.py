@@ -12,6 +12,15 @@ if importlib.util.find_spec("ipywidgets") is None:  # pragma: no cover - in a pr
         "widgets need ipywidgets; install it with: pip install 'orchestrator-kit[notebook]'"
     )
 
+from orchestrator_kit.widgets.failures import FailurePanel, failure_panel
+from orchestrator_kit.widgets.lab import PatternLab, pattern_lab
 from orchestrator_kit.widgets.slider import WorkerSlider, worker_slider
 
-__all__ = ["WorkerSlider", "worker_slider"]
+__all__ = [
+    "FailurePanel",
+    "PatternLab",
+    "WorkerSlider",
+    "failure_panel",
+    "pattern_lab",
+    "worker_slider",
+]
