@@ -38,7 +38,7 @@ from orchestrator_kit.errors import UnknownName, UsageError
 from orchestrator_kit.models.base import Request, Usage
 from orchestrator_kit.models.reel import Reel
 from orchestrator_kit.models.simulated import PROFILES
-from orchestrator_kit.patterns import pattern_named
+from orchestrator_kit.patterns.orchestrator_worker import orchestrator_worker
 from orchestrator_kit.widgets import PatternLab, pattern_lab
 from tests.fakes import FunctionModel, findings
 from tests.servers import Answer, Asked, ChatServer, says
@@ -150,7 +150,7 @@ def test_every_setting_is_in_the_run() -> None:
     expected = run(
         replace(LEGAL, budget=budget),
         partial(
-            pattern_named("orchestrator_worker"),
+            orchestrator_worker,
             rounds=1,
             revisions=1,
             conflicts=True,
@@ -205,7 +205,7 @@ def test_options_that_a_pattern_does_not_have_are_off_and_no_part_of_the_run() -
     shows(lab, run(LEGAL, "master_slave"))
     lab.controls.pattern.value = "orchestrator_worker"
     assert not lab.controls.rounds.disabled
-    assert lab.run == run(LEGAL, partial(pattern_named("orchestrator_worker"), rounds=2))
+    assert lab.run == run(LEGAL, partial(orchestrator_worker, rounds=2))
 
 
 def test_a_run_is_made_once() -> None:
@@ -514,6 +514,7 @@ def test_a_live_run_in_a_notebook_shows_progress_and_then_its_picture() -> None:
 
     lab = asyncio.run(cell())
     assert any("1 of about 1 calls" in said for said in seen)
+    assert any("at work: clerk" in said for said in seen)
     assert lab.run is not None
     assert lab.gantt.value == svg.gantt(lab.run)
     assert "The tenant owes 900 crowns." in lab.answer.value
@@ -548,6 +549,44 @@ def test_stop_ends_the_spending_and_what_was_paid_stays_in_the_record() -> None:
     assert measure(lab.run).failures[0]["kind"] == "cancelled"
     assert "the run interrupted" in lab.figures.value
     assert not lab.controls.workers.disabled
+
+
+def test_stop_before_the_first_step_spends_nothing_and_leaves_the_lab_usable() -> None:
+    model = answering()
+
+    async def cell() -> PatternLab:
+        lab = pattern_lab(OWED, model=model, pattern="single_call", most=4)
+        lab.live.run.click()
+        lab.live.confirm.click()
+        lab.live.stop.click()
+        assert lab.live.task is not None
+        await asyncio.wait([lab.live.task])
+        assert not lab.live.busy
+        lab.live.run.click()
+        lab.live.confirm.click()
+        await lab.live.task
+        return lab
+
+    lab = asyncio.run(cell())
+    assert len(model.requests) == 1
+    assert lab.run is not None
+    assert not lab.controls.workers.disabled
+
+
+def test_the_bar_counts_the_calls_of_all_runs_that_were_estimated() -> None:
+    async def cell() -> list[int]:
+        lab = pattern_lab(OWED, model=answering(), pattern="single_call", most=4)
+        lab.beside.value = ("voting",)
+        seen: list[int] = []
+        lab.live.bar.observe(lambda change: seen.append(change["new"]), "value")
+        lab.live.run.click()
+        lab.live.confirm.click()
+        assert lab.live.bar.max == 4
+        assert lab.live.task is not None
+        await lab.live.task
+        return seen
+
+    assert asyncio.run(cell())[-1] == 4
 
 
 def test_a_second_press_on_yes_buys_nothing_twice() -> None:

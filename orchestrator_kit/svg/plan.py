@@ -18,6 +18,7 @@ from orchestrator_kit.status import RunStatus, line
 from orchestrator_kit.svg.canvas import COLOURS, OTHER, Canvas, fitting
 
 DEEP, GAP, MARGIN = 38, 10, 34  # a box's height, what is between boxes, and between columns
+NARROWEST = 110  # a column; a deep plan widens the picture
 MOST = 80  # boxes that are drawn; more could not be read
 
 # A box hides the lines behind it where the page says what its ground is, as Jupyter's themes do.
@@ -45,7 +46,8 @@ def plan_graph(run: Run, *, width: int = 820) -> str:
     found, planned = nodes(run)
     shown = found[:MOST]
     columns = _columns(shown)
-    each = width / max(len(columns), 1)
+    each = max(width / max(len(columns), 1), NARROWEST)
+    width = max(width, round(each * len(columns)))
     wide = min(each - MARGIN, 190.0)
     rows = max(map(len, columns), default=0)
     height = 30 + rows * (DEEP + GAP) + (16 if len(found) > MOST else 0)

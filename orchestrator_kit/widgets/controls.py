@@ -11,14 +11,16 @@ from typing import Any
 
 import ipywidgets  # type: ignore[import-untyped]
 
+from orchestrator_kit import tables
 from orchestrator_kit.errors import UsageError
 from orchestrator_kit.models.faults import KINDS, Fault
 from orchestrator_kit.patterns import PATTERNS, VARIANTS
 from orchestrator_kit.recovery import POLICIES
 from orchestrator_kit.widgets.bench import DIAL, SIMULATED, Bench, Setup, takes
 
-WIDE = "330px"
-_STYLE = {"description_width": "110px"}
+WIDE = "272px"
+_STYLE = {"description_width": "100px"}
+NONE, USUAL = "none", "as the pattern has it"  # a Dropdown shows no choice for None
 WHOM: dict[str, dict[str, Any]] = {
     "any call": {},
     "workers": {"role": "worker"},
@@ -65,6 +67,18 @@ def show(widget: Any, there: bool) -> None:
     widget.layout.display = None if there else "none"
 
 
+def sheet(*parts: tuple[tables.Columns, tables.Rows], figures: bool = False) -> str:
+    """Tables as they stand in a widget, where no theme gives them room; `figures` to the right."""
+    aligned = "right" if figures else "left"
+    style = (
+        f".okit-{aligned} td{{padding:0 10px;text-align:{aligned}}}"
+        f".okit-{aligned} th{{padding:0 10px;vertical-align:top}}"
+        f".okit-{aligned} table{{line-height:1.5;margin-bottom:10px}}"
+    )
+    rows = "".join(tables.as_html(*part) for part in parts)
+    return f'<div class="okit-{aligned}"><style>{style}</style>{rows}</div>'
+
+
 class Fold(ipywidgets.VBox):  # type: ignore[misc]
     """Something that a button shows and hides; unlike an accordion it opens by keyboard."""
 
@@ -89,12 +103,12 @@ class Fold(ipywidgets.VBox):  # type: ignore[misc]
 class FaultControls:
     """What goes wrong, with whose calls, how often; and what is done about it."""
 
-    def __init__(self, *, kind: str | None = None, recovery: str = "retry") -> None:
+    def __init__(self, *, kind: str = NONE, recovery: str = "retry") -> None:
         self.kind = control(
             ipywidgets.Dropdown,
             "fault",
             "What goes wrong: " + "; ".join(f"{name}: {what}" for name, what in KINDS.items()),
-            options=[("none", None), *((name, name) for name in KINDS)],
+            options=[NONE, *KINDS],
             value=kind,
         )
         self.whom = control(
@@ -162,7 +176,7 @@ class FaultControls:
 
     def off(self) -> tuple[Any, ...]:
         """What has no meaning for the chosen kind of fault."""
-        if self.kind.value is None:
+        if self.kind.value == NONE:
             return self.whom, self.rate, self.nth, self.once, self.factor
         return () if self.kind.value == "straggler" else (self.factor,)
 
@@ -171,7 +185,7 @@ class FaultControls:
         lines = [text.strip() for text in self.plan.value.split(";") if text.strip()]
         for text in lines:
             Fault.parse(text)
-        if self.kind.value is None:
+        if self.kind.value == NONE:
             return tuple(lines)
         whom = WHOM[self.whom.value]
         fault = Fault(
@@ -188,7 +202,7 @@ class FaultControls:
 class RunControls:
     """The settings of a run: task, pattern, workers, model, limits, and a `FaultControls`."""
 
-    def __init__(self, bench: Bench, first: Setup, *, most: int, kind: str | None = None) -> None:
+    def __init__(self, bench: Bench, first: Setup, *, most: int, kind: str = NONE) -> None:
         self._bench = bench
         self._changed: Callable[[], None] | None = None
         names = [*PATTERNS, *VARIANTS]
@@ -280,22 +294,23 @@ class RunControls:
             "The discretion dial, from workflow to agent: the model decides into which subtasks to "
             "split, who reads what, how many work, what needs what, and when it is good enough",
             options=NOTCHES,
+            width="552px",
             value=first.decides,
         )
-        rounds = [("as the pattern has it", None), *((str(n), n) for n in range(6))]
+        rounds = [(USUAL, USUAL), *((str(n), n) for n in range(6))]
         self.rounds = control(
             ipywidgets.Dropdown,
             "rounds",
             "Most rounds of review for each report, or of turns by peers",
             options=rounds,
-            value=None,
+            value=USUAL,
         )
         self.revisions = control(
             ipywidgets.Dropdown,
             "revisions",
             "Most revisions of the plan while it is under way",
             options=rounds,
-            value=None,
+            value=USUAL,
         )
         self.synthesis = control(
             ipywidgets.Dropdown,
@@ -358,7 +373,11 @@ class RunControls:
         for each in self.limits:
             if each.value < 0:
                 raise UsageError(f"{each.description} is {each.value}; it must not be negative")
-        options = {n: each.value for n, each in self.options.items() if not each.disabled}
+        options = {
+            name: each.value
+            for name, each in self.options.items()
+            if not each.disabled and each.value != USUAL
+        }
         return Setup(
             self.task.value,
             self.pattern.value,

@@ -17,7 +17,7 @@ from orchestrator_kit.svg.plan import table as plan_table
 from orchestrator_kit.tasks import Task
 from orchestrator_kit.widgets import differences
 from orchestrator_kit.widgets.bench import Bench, Setup
-from orchestrator_kit.widgets.controls import Fold, RunControls, button, row
+from orchestrator_kit.widgets.controls import NONE, USUAL, Fold, RunControls, button, row, sheet
 from orchestrator_kit.widgets.parts import status, table, words
 from orchestrator_kit.widgets.view import View, bench_of
 
@@ -76,8 +76,8 @@ class FailurePanel(View):
             f.nth: 0,
             f.once: False,
             f.plan: "",
-            c.rounds: None,
-            c.revisions: None,
+            c.rounds: USUAL,
+            c.revisions: USUAL,
         }
         each: dict[str, tuple[str, dict[Any, Any]]] = {
             "Break a worker": (
@@ -111,7 +111,7 @@ class FailurePanel(View):
                     c.revisions: 1,
                 },
             ),
-            "Mend all": ("No fault at all", {f.kind: None}),
+            "Mend all": ("No fault at all", {f.kind: NONE}),
         }
         made = {}
         for name, (about, values) in each.items():
@@ -175,7 +175,7 @@ class FailurePanel(View):
         self.figures.value = status(f"{said}.")
         self.remedies.value = _titled("What the remedies took", *_remedies(run))
         self.plan.value = svg.plan_graph(run)
-        self.table.value = "".join(tables.as_html(*part) for part in (table(run), plan_table(run)))
+        self.table.value = sheet(table(run), plan_table(run))
 
     def _draw_others(self, setup: Setup) -> None:
         """A row for each policy that the same faults were met with."""
@@ -214,7 +214,9 @@ class FailurePanel(View):
 
 def _titled(title: str, columns: tables.Columns, rows: tables.Rows) -> str:
     """A table with a heading; nothing where there are no rows."""
-    return f"<p><strong>{title}</strong></p>{tables.as_html(columns, rows)}" if rows else ""
+    if not rows:
+        return ""
+    return f"<p><strong>{title}</strong></p>{sheet((columns, rows), figures=True)}"
 
 
 def _remedies(run: Run) -> tuple[tables.Columns, tables.Rows]:

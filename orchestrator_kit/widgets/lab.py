@@ -18,7 +18,7 @@ from orchestrator_kit.svg.plan import table as plan_table
 from orchestrator_kit.tasks import Task
 from orchestrator_kit.widgets import differences
 from orchestrator_kit.widgets.bench import Bench, Setup
-from orchestrator_kit.widgets.controls import Fold, RunControls, button, control, row, show
+from orchestrator_kit.widgets.controls import Fold, RunControls, button, control, row, sheet, show
 from orchestrator_kit.widgets.copying import cell, command
 from orchestrator_kit.widgets.exporting import export
 from orchestrator_kit.widgets.live import alert
@@ -27,6 +27,8 @@ from orchestrator_kit.widgets.view import View, bench_of
 
 if TYPE_CHECKING:
     from orchestrator_kit.models.base import Model
+
+_PRE = '<pre style="white-space:pre-wrap;word-break:normal">'
 
 
 def pattern_lab(
@@ -164,9 +166,10 @@ class PatternLab(View):
         self.figures.value = status(said)
         self._draw_difference()
         compared = self.bench.compared(setup, {setup: run})
-        parts = (tables.comparison(compared), table(run), plan_table(run))
-        self.table.value = "".join(tables.as_html(*part) for part in parts)
-        self.answer.value = f'<pre style="white-space:pre-wrap">{escape(str(run.answer))}</pre>'
+        self.table.value = sheet(tables.comparison(compared), table(run), plan_table(run))
+        self.answer.value = (
+            f'<pre style="white-space:pre-wrap;word-break:normal">{escape(str(run.answer))}</pre>'
+        )
         self.code.value = cell(setup, self.bench)
         line, why = command(setup, self.bench)
         self.line.value = line or f"# no such line: {why}"
@@ -194,8 +197,8 @@ class PatternLab(View):
         self.difference.value = ""
         if self.pinned and self.setup and self.run:
             before, now = self.bench.row(*self.pinned), self.bench.row(self.setup, self.run)
-            self.difference.value = tables.as_html(
-                *differences.table(before, now, ("pinned", "now"))
+            self.difference.value = sheet(
+                differences.table(before, now, ("pinned", "now")), figures=True
             )
 
     def _pin(self, _: object) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from time import monotonic
 
 import ipywidgets  # type: ignore[import-untyped]
 
@@ -22,7 +21,7 @@ from orchestrator_kit.widgets.bench import Bench, Setup, idle
 from orchestrator_kit.widgets.controls import button, row, show
 from orchestrator_kit.widgets.parts import status
 
-DRAW_S = 0.1  # at least between two pictures of the progress
+DRAW_S = 0.2  # between two pictures of the progress
 
 
 class LiveRuns(ipywidgets.VBox):  # type: ignore[misc]
@@ -42,8 +41,9 @@ class LiveRuns(ipywidgets.VBox):  # type: ignore[misc]
         self._setups: Sequence[Setup] = ()
         self._events: list[Event] = []
         self._watched = RunStatus()
-        self._drawn = float("-inf")
-        self._calls = 0
+        self._began_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._calls = self._before = 0  # estimated of all runs; made in those that ended
         self.task: asyncio.Task[None] | None = None
         self.run = button("Run…", "Estimate a run with these settings, and ask", "primary")
         self.confirm = button("Yes, run it", "Make the run and pay for it", "warning")
@@ -92,7 +92,7 @@ class LiveRuns(ipywidgets.VBox):  # type: ignore[misc]
         try:
             found = [self._bench.estimate(setup) for setup in self._setups]
         except KitError as e:
-            self._alert(str(e))
+            self.said.value = alert(str(e))
             return
         self._calls = sum(e.calls for e in found)
         self.said.value = status(f"{_bill(found)} Run it?")
@@ -108,6 +108,7 @@ class LiveRuns(ipywidgets.VBox):  # type: ignore[misc]
         self._at("busy")
         self.stop.disabled = False
         self.bar.value, self.bar.max = 0, max(self._calls, 1)
+        self._before, self._watched = 0, RunStatus()
         self.said.value = status("Running…")
         self._began()
         setups = self._setups
@@ -117,6 +118,7 @@ class LiveRuns(ipywidgets.VBox):  # type: ignore[misc]
             clock.run(lambda: self._play(setups), virtual=False)
         else:
             self.task = loop.create_task(self._play(setups))
+            self.task.add_done_callback(self._never_began)
 
     def _stopped(self, _: object) -> None:
         if self.task and not self.task.done():
@@ -124,13 +126,21 @@ class LiveRuns(ipywidgets.VBox):  # type: ignore[misc]
             self.said.value = status("Stopping…")
             self.task.cancel()
 
+    def _never_began(self, task: asyncio.Task[None]) -> None:
+        """Where Stop came before the task's first step, nobody else puts things in order."""
+        if task.cancelled():
+            self._at("idle")
+            self.said.value = status("Stopped before it began; nothing was spent.")
+            self._ended({})
+
     async def _play(self, setups: Sequence[Setup]) -> None:
         """Make the runs one after another, and show what came of them, however it ends."""
         made: dict[Setup, Run] = {}
-        said = alert = ""
+        said = wrong = ""
         done = 0
         try:
             for setup in setups:
+                self._before += self._watched.done + self._watched.failed
                 self._events, self._watched = [], RunStatus()
                 arguments = self._bench.arguments(setup)
                 made[setup] = await experiments.run_async(**arguments, listen=self._hear)
@@ -139,40 +149,50 @@ class LiveRuns(ipywidgets.VBox):  # type: ignore[misc]
         except asyncio.CancelledError:  # by Stop, Interrupt, or the end of the loop
             said = "Stopped; nothing more is spent."
         except KitError as e:
-            alert = str(e)
+            wrong = str(e)
         except Exception as e:  # a learner's own model may raise anything
-            alert = f"the run broke off: {type(e).__name__}: {e}"
+            wrong = f"the run broke off: {type(e).__name__}: {e}"
         if done < len(setups) and self._events:  # what was paid for stays in the record
             cut = setups[done]
             made[cut] = Run(tuple(self._events))
             self._bench.keep(cut, made[cut])
+        self._rest()
         self._at("idle")
-        if alert:
-            self._alert(alert)
-        else:
-            self.said.value = status(said) if said else ""
+        self.said.value = alert(wrong) if wrong else status(said) if said else ""
         self._ended(made)
 
     def _hear(self, event: Event) -> None:
         self._events.append(event)
         self._watched.hear(event)
-        notable = isinstance(event, RunStarted | RunEnded)
-        if notable or monotonic() - self._drawn >= DRAW_S:
-            self._drawn = monotonic()
+        if isinstance(event, RunStarted):
+            self._began_at = asyncio.get_running_loop().time() - event.t
+            self._tick()
+        elif isinstance(event, RunEnded):
             self._draw()
+
+    def _tick(self) -> None:
+        """Draw again and again, so that the seconds go on while nothing happens."""
+        self._rest()
+        self._draw()
+        loop = asyncio.get_running_loop()
+        if not isinstance(loop, clock.VirtualLoop):  # there it would be the next event
+            self._timer = loop.call_later(DRAW_S, self._tick)
+
+    def _rest(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = None
 
     def _draw(self) -> None:
         seen = self._watched
-        calls = seen.done + seen.failed
+        calls = self._before + seen.done + seen.failed
         self.bar.value = min(calls, self.bar.max)
         busy = ", ".join(dict.fromkeys(c.agent for c in seen.under_way.values())) or "nobody"
+        now = max(seen.t, asyncio.get_running_loop().time() - self._began_at)
         self.said.value = status(
             f"{seen.pattern}: {calls} of about {self._calls} calls, {seen.tokens:,} tokens, "
-            f"{tables.money(seen.cost_usd)}, {tables.seconds(seen.t)}; at work: {busy}"
+            f"{tables.money(seen.cost_usd)}, {tables.seconds(now)}; at work: {busy}"
         )
-
-    def _alert(self, text: str) -> None:
-        self.said.value = alert(text)
 
 
 def alert(text: str, what: str = "No run") -> str:

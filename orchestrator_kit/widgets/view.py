@@ -168,6 +168,8 @@ class View(ipywidgets.VBox):  # type: ignore[misc]
 
     def _began(self) -> None:
         self.controls.adapt(locked=True)
+        if self.run is None:
+            self.figures.value = ""
 
     def _ended(self, made: Mapping[Setup, Run]) -> None:
         self.controls.adapt()
