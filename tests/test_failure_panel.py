@@ -112,6 +112,8 @@ def test_a_policy_is_tried_on_the_chosen_fault_and_stands_among_the_others(polic
     panel.controls.failing.recovery.value = policy
     after = disturbed("malformed:role=worker,p=0.4", policy)
     assert panel.run == after
+    assert panel.calm is not None
+    assert panel.calm.started.recovery == str(POLICIES["degrade"])
     rows = cells(panel.policies.value)
     assert len(rows) == len(POLICIES)
     m = measure(after)

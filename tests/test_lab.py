@@ -40,6 +40,7 @@ from orchestrator_kit.models.reel import Reel
 from orchestrator_kit.models.simulated import PROFILES
 from orchestrator_kit.patterns.orchestrator_worker import orchestrator_worker
 from orchestrator_kit.widgets import PatternLab, pattern_lab
+from orchestrator_kit.widgets.later import Later
 from tests.fakes import FunctionModel, findings
 from tests.servers import Answer, Asked, ChatServer, says
 
@@ -124,7 +125,7 @@ def test_every_setting_is_in_the_run() -> None:
             (c.workers, 3),
             (c.model, "simulated:large"),
             (c.seed, 5),
-            (c.window, 20_000),
+            (c.window, 6_000),
             (c.budget_tokens, 60_000),
             (c.budget_usd, 0.5),
             (c.budget_seconds, 900.0),
@@ -140,7 +141,7 @@ def test_every_setting_is_in_the_run() -> None:
             (c.failing.standby, True),
         ]
     )
-    model = SimulatedModel(5, replace(PROFILES["large"], window=20_000))
+    model = SimulatedModel(5, replace(PROFILES["large"], window=6_000))
     plan = [
         "crash:role=worker,p=0.3",
         "straggler:p=0.1,factor=3",
@@ -162,6 +163,8 @@ def test_every_setting_is_in_the_run() -> None:
         recovery=replace(POLICIES["reassign"], standby=True),
     )
     assert lab.run == expected
+    c.window.value = 0
+    assert lab.run != expected
 
 
 def test_a_tape_that_was_given_is_played_back(tmp_path: Path) -> None:
@@ -236,6 +239,26 @@ def test_in_a_running_loop_the_neighbours_of_the_slider_are_made_when_it_rests()
 
     asyncio.run(asyncio.wait_for(cell(), 10))
     assert len(model.requests) == 5
+
+
+def test_what_was_put_off_is_called_off_by_the_next_move() -> None:
+    done: list[str] = []
+
+    async def cell() -> None:
+        finished = asyncio.Event()
+        later = Later()
+        later.put([partial(done.append, "old")], [partial(done.append, "old, too")])
+        later.put([partial(done.append, "new")], [finished.set])
+        await asyncio.wait_for(finished.wait(), 10)
+
+    asyncio.run(cell())
+    assert done == ["new"]
+
+
+def test_without_a_loop_what_is_needed_is_done_at_once_and_nothing_else() -> None:
+    done: list[str] = []
+    Later().put([partial(done.append, "needed")], [partial(done.append, "other")])
+    assert done == ["needed"]
 
 
 # ---- what cannot be ----
@@ -376,7 +399,7 @@ CELLS: list[dict[str, Any]] = [
     {},
     {"pattern": "pipeline", "workers": 2},
     {"pattern": "voting", "seed": 3},
-    {"model": "simulated:large", "window": 9_000},
+    {"model": "simulated:large", "window": 6_000},
     {"prompt": "What is said of 'data' and \"fines\"?\nAnswer \\ briefly."},
     {"document": '# Rent\n\nIt\'s 900 crowns, \\ "a month".'},
     {"prompt": "What is owed?", "document": "# Rent\n\nIt is 900 crowns a month."},
@@ -532,10 +555,11 @@ def test_stop_ends_the_spending_and_what_was_paid_stays_in_the_record() -> None:
         lab.live.run.click()
         lab.live.confirm.click()
         await stalled.there.wait()
-        lab.live.stop.click()
         assert lab.live.task is not None
         before = asyncio.all_tasks() - {lab.live.task}
-        await lab.live.task
+        lab.live.stop.click()
+        await asyncio.wait([lab.live.task], timeout=10)
+        assert lab.live.task.done()
         assert asyncio.all_tasks() <= before
         return lab
 
@@ -616,7 +640,8 @@ def test_closing_the_lab_stops_a_run_under_way() -> None:
         await stalled.there.wait()
         lab.close()
         assert lab.live.task is not None
-        await lab.live.task
+        await asyncio.wait([lab.live.task], timeout=10)
+        assert lab.live.task.done()
 
     with ChatServer(stalled) as server:
         asyncio.run(asyncio.wait_for(cell(server), 20))

@@ -95,6 +95,17 @@ def test_a_pattern_without_a_plan_shows_its_calls_and_only_the_needs_that_are_no
     assert all(n.critical for n in found)
 
 
+def test_no_arrow_is_drawn_that_others_imply() -> None:
+    found, _ = nodes(run(LEGAL, "peer_agents"))
+    reached: dict[str, set[str]] = {}
+    for node in found:
+        for need in node.needs:
+            assert not any(need in reached[other] for other in node.needs)
+        reached[node.id] = set(node.needs).union(*(reached[n] for n in node.needs))
+    used = {str(c.id): set(map(str, c.uses)) for c in calls(run(LEGAL, "peer_agents"))}
+    assert all(used[i] <= reached[i] for i in used)
+
+
 def test_a_plan_as_deep_as_it_is_long_is_drawn() -> None:
     chain = [Subtask("s0", "x", "i")]
     chain += [Subtask(f"s{n}", "x", "i", needs=(f"s{n - 1}",)) for n in range(1, 3_000)]

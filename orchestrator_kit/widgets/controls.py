@@ -373,11 +373,7 @@ class RunControls:
         for each in self.limits:
             if each.value < 0:
                 raise UsageError(f"{each.description} is {each.value}; it must not be negative")
-        options = {
-            name: each.value
-            for name, each in self.options.items()
-            if not each.disabled and each.value != USUAL
-        }
+        options = {name: each.value for name, each in self.options.items() if each.value != USUAL}
         return Setup(
             self.task.value,
             self.pattern.value,

@@ -167,9 +167,7 @@ class PatternLab(View):
         self._draw_difference()
         compared = self.bench.compared(setup, {setup: run})
         self.table.value = sheet(tables.comparison(compared), table(run), plan_table(run))
-        self.answer.value = (
-            f'<pre style="white-space:pre-wrap;word-break:normal">{escape(str(run.answer))}</pre>'
-        )
+        self.answer.value = f"{_PRE}{escape(str(run.answer))}</pre>"
         self.code.value = cell(setup, self.bench)
         line, why = command(setup, self.bench)
         self.line.value = line or f"# no such line: {why}"

@@ -149,10 +149,7 @@ class View(ipywidgets.VBox):  # type: ignore[misc]
 
     def _wait_for(self, setup: Setup) -> None:
         """Offer a run that takes real time; show it if it was made before."""
-        jobs = [setup, *self._others(setup)]
-        for job in jobs:
-            self.bench.arguments(job)  # says now what could not be run
-        self.live.offer(jobs)
+        self.live.offer([setup, *self._others(setup)])
         run = self.bench.made(setup)
         if run:
             self._draw(setup, run)
