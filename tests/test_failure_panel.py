@@ -28,8 +28,10 @@ from orchestrator_kit import (
 from orchestrator_kit.models.faults import KINDS
 from orchestrator_kit.patterns.orchestrator_worker import orchestrator_worker
 from orchestrator_kit.widgets import FailurePanel, failure_panel
+from orchestrator_kit.widgets.controls import Fold
 from tests.fakes import FunctionModel, findings
 from tests.servers import ChatServer, says
+from tests.test_lab import seen
 
 LEGAL = load_task("legal")
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -220,6 +222,17 @@ def test_every_control_and_button_says_what_it_is() -> None:
         assert "<desc>" in picture.value
     assert 'aria-live="polite"' in panel.figures.value
     assert '<th scope="col">needs</th>' in panel.table.value
+
+
+def test_the_gantt_the_price_and_every_control_are_in_the_page() -> None:
+    panel = failure_panel(most=4)
+    assert {p.model_id for p in (panel.figures, panel.gantt, panel.price)} <= seen(panel)
+    for child in panel.children:
+        if isinstance(child, Fold):
+            child.button.value = True
+    opened = seen(panel)
+    for each in (*panel.controls.all, *panel.presets.values(), panel.before, panel.plan):
+        assert each.model_id in opened
 
 
 def test_its_words_stand_in_for_it_where_no_widget_can_run() -> None:

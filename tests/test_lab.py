@@ -40,6 +40,7 @@ from orchestrator_kit.models.reel import Reel
 from orchestrator_kit.models.simulated import PROFILES
 from orchestrator_kit.patterns.orchestrator_worker import orchestrator_worker
 from orchestrator_kit.widgets import PatternLab, pattern_lab
+from orchestrator_kit.widgets.controls import Fold
 from orchestrator_kit.widgets.later import Later
 from tests.fakes import FunctionModel, findings
 from tests.servers import Answer, Asked, ChatServer, says
@@ -684,6 +685,30 @@ def test_every_control_says_what_it_is_and_every_picture_has_words_and_a_table()
     assert lab.run is not None
     for word in ("subtask", "needs", "critical path", "grounded"):
         assert f'<th scope="col">{word}</th>' in lab.table.value
+
+
+def seen(widget: Any) -> set[str]:
+    """The ids of what is in the page and not hidden."""
+    if widget.layout.display == "none":
+        return set()
+    below = (seen(child) for child in getattr(widget, "children", ()))
+    return {widget.model_id}.union(*below)
+
+
+def test_the_pictures_and_every_control_are_in_the_page() -> None:
+    lab = pattern_lab(most=4)
+    there = seen(lab)
+    assert {p.model_id for p in (lab.figures, lab.gantt, lab.bars, lab.plan)} <= there
+    assert lab.before.model_id not in there
+    assert lab.live.run.model_id not in there
+    lab.pin.click()
+    assert {lab.before.model_id, lab.unpin.model_id} <= seen(lab)
+    for child in lab.children:
+        if isinstance(child, Fold):
+            child.button.value = True
+    opened = seen(lab)
+    for each in (*controls_of(lab), lab.table, lab.answer):
+        assert each.model_id in opened
 
 
 def test_folds_open_and_close_by_a_button() -> None:

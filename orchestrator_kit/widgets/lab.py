@@ -106,9 +106,9 @@ class PatternLab(View):
 
     def _laid_out(self) -> list[Any]:
         c = self.controls
-        side = ipywidgets.Layout(flex="1 1 560px", min_width="0")
-        self._pinned = ipywidgets.VBox([self.before], layout=side)
-        now = ipywidgets.VBox([self.gantt], layout=side)
+        side = {"flex": "1 1 560px", "min_width": "0"}  # a layout each: one is hidden at times
+        self._pinned = ipywidgets.VBox([self.before], layout=ipywidgets.Layout(**side))
+        now = ipywidgets.VBox([self.gantt], layout=ipywidgets.Layout(**side))
         return [
             row(c.task, c.pattern, c.workers, c.model, c.seed, self.beside),
             Fold(
@@ -160,7 +160,7 @@ class PatternLab(View):
         now = self.bench.row(setup, run)
         said = f"{words(run)}, recall {tables.percent(now.score.recall)}"
         grounded, gaps = now.score.groundedness, len(run.answer.gaps)
-        said += f", grounded {tables.percent(grounded)}, {gaps} gaps declared."
+        said += f", grounded {tables.percent(grounded)}, {gaps} {'gap' if gaps == 1 else 'gaps'} declared."
         for fault in self.bench.unstruck(setup):
             said += f" The fault {fault} struck no call."
         self.figures.value = status(said)
