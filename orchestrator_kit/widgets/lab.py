@@ -160,7 +160,8 @@ class PatternLab(View):
         now = self.bench.row(setup, run)
         said = f"{words(run)}, recall {tables.percent(now.score.recall)}"
         grounded, gaps = now.score.groundedness, len(run.answer.gaps)
-        said += f", grounded {tables.percent(grounded)}, {gaps} {'gap' if gaps == 1 else 'gaps'} declared."
+        what = "gap" if gaps == 1 else "gaps"
+        said += f", grounded {tables.percent(grounded)}, {gaps} {what} declared."
         for fault in self.bench.unstruck(setup):
             said += f" The fault {fault} struck no call."
         self.figures.value = status(said)
