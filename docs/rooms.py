@@ -25,7 +25,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("events", "roles", "purse"),
     ("provenance", "agenda", "scoring", "caller", "status"),
     ("record", "remedies"),
-    ("crew", "metrics", "difference"),
+    ("crew", "metrics", "difference", "playback"),
     ("patterns",),
     ("tables",),
     ("comparison", "picture"),

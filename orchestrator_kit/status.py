@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -197,6 +198,14 @@ class RunStatus:
         workers = sorted(self._here | {w for w in (*at, *pauses) if w is not None})
         centre = [None] if None in at or None in pauses else []
         return tuple(Slot(w, at.get(w), pauses.get(w)) for w in (*centre, *workers))
+
+    def copy(self) -> RunStatus:
+        """One that knows as much, and hears by itself from now on."""
+        twin = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, dict | set | list | deque):  # of things that never change
+                setattr(twin, name, copy(value))
+        return twin
 
     def hear(self, event: Event) -> None:
         """Take in the next event."""

@@ -8,6 +8,7 @@ from orchestrator_kit.svg.canvas import COLOURS, FAILED, INPUT, OTHER, OUTPUT, d
 from orchestrator_kit.svg.comparisons import bars, curve, intervals
 from orchestrator_kit.svg.plan import plan_graph
 from orchestrator_kit.svg.runs import gantt
+from orchestrator_kit.svg.stage import Stage
 
 __all__ = [
     "COLOURS",
@@ -15,6 +16,7 @@ __all__ = [
     "INPUT",
     "OTHER",
     "OUTPUT",
+    "Stage",
     "bars",
     "curve",
     "document",

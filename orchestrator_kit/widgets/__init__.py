@@ -14,13 +14,16 @@ if importlib.util.find_spec("ipywidgets") is None:  # pragma: no cover - in a pr
 
 from orchestrator_kit.widgets.failures import FailurePanel, failure_panel
 from orchestrator_kit.widgets.lab import PatternLab, pattern_lab
+from orchestrator_kit.widgets.replay import Replay, replay
 from orchestrator_kit.widgets.slider import WorkerSlider, worker_slider
 
 __all__ = [
     "FailurePanel",
     "PatternLab",
+    "Replay",
     "WorkerSlider",
     "failure_panel",
     "pattern_lab",
+    "replay",
     "worker_slider",
 ]
