@@ -18,6 +18,7 @@ from orchestrator_kit.events import (
     PlanMade,
     Posted,
     Reported,
+    Staffed,
 )
 from orchestrator_kit.record import Run
 
@@ -75,7 +76,9 @@ def cast_of(run: Run) -> Cast:
         handed_on = any(e.uses for e in made) or run.pattern == "pipeline"
         if handed_on or len(agents) == 1:
             return Cast("chain", agents)
-    most = max((e.worker or 0 for e in made), default=0)
+    most = max(
+        (e.worker or 0 for e in run.events if isinstance(e, CallStarted | Staffed)), default=0
+    )
     roles = [e.role for e in made if e.worker is None]
     centre = "orchestrator" if planned or "orchestrator" in roles else (*roles, "code")[0]
     return Cast("hub", tuple(range(1, max(most, run.workers) + 1)), centre)

@@ -46,7 +46,9 @@ class Stage:
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
         cast = timeline.cast
+        self._idle: dict[Node, str] = {}
         self.places, self.deep = _places(cast.shape, cast.nodes)
+        self.plan = _plan(Canvas(), timeline.status(timeline.duration).parts, 0)
         ys = [p.y for p in self.places.values()]
         ring = cast.shape != "chain" and len(ys) > 2
         self.middle = (min(ys) + max(ys)) / 2 - 1 if ring else 0.0
@@ -59,6 +61,7 @@ class Stage:
         moment = timeline.moments[timeline.moment(t)]
         age = (t - moment.t) / timeline.tick if timeline.tick else 0.0
         sent = moment.sent if age < RECENT else ()
+        self._idle = self._not_at_work(status, t)
         busy = {timeline.cast.node(timeline.made[c]): c for c in status.under_way}
         self._head(canvas, status, t)
         self._lines(canvas, busy)
@@ -66,10 +69,27 @@ class Stage:
             self._arrows(canvas, message, min(age / RECENT, 1.0), n)
         for node in self.places:
             self._box(canvas, node, busy.get(node), t, sent)
-        deep = HEAD + self.deep
-        deep += _plan(canvas, status.parts, deep)
+        _plan(canvas, status.parts, HEAD + self.deep)
+        deep = HEAD + self.deep + self.plan  # the same in all, so that nothing jumps
         title = f"{timeline.run.pattern} at {tables.seconds(t)}"
         return canvas.svg(WIDTH, deep, title, words(timeline, t, status))
+
+    def _not_at_work(self, status: RunStatus, t: float) -> dict[Node, str]:
+        """What those do who are at no call, where it is not simply nothing."""
+        hub = self.timeline.cast.shape == "hub"
+        slots = status.slots
+        here = {s.worker for s in slots}
+        idle: dict[Node, str] = {}
+        if hub and status.ended is None:
+            idle = {n: "not here" for n in self.timeline.cast.nodes if n not in here}
+        if status.under_way:
+            idle[CENTRE] = "waits"
+        for pause in (s.pause for s in slots if s.pause):
+            node: Node = pause.agent
+            if hub:
+                node = next((s.worker for s in slots if s.pause is pause), None) or CENTRE
+            idle[node] = f"again in {max(0.0, pause.until - t):.1f} s"
+        return idle
 
     def _head(self, canvas: Canvas, status: RunStatus, t: float) -> None:
         """The time, the calls, and what is spent so far."""
@@ -127,11 +147,11 @@ class Stage:
         place = self.places[node]
         x, y = place.x - place.w / 2, place.y - place.h / 2
         made = self.timeline.made[call] if call is not None else None
-        name, doing = self._name(node), "idle"
+        name, doing = self._name(node), self._idle.get(node, "idle")
         colour, more = "currentColor", ' stroke-dasharray="3 3" stroke-opacity="0.5"'
         if made:
             colour, more = COLOURS.get(made.role, OTHER), ""
-            doing = ", ".join(_lines(made, name))
+            doing = ", ".join(_lines(made, name, doing))
         about = line(f"{name}: {doing}")
         more = (
             f' fill-opacity="{0.22 if made else 0}" stroke="{colour}" stroke-width="2" rx="6"{more}'
@@ -141,10 +161,10 @@ class Stage:
             self._progress(canvas, place, made, t, colour)
         if place.h < 40:
             short = str(node) if isinstance(node, int) else name
-            canvas.text(place.x, place.y + 4, _fit(short, place.w), "middle", 11)
+            canvas.text(place.x, place.y + 3, _fit(short, place.w), "middle", 11)
             return
         canvas.text(place.x, y + 18, _fit(name, place.w), "middle", 12, weight="bold")
-        lines = _lines(made, name)
+        lines = _lines(made, name, doing)
         for k, words_ in enumerate(lines):
             canvas.text(place.x, y + 33 + 13 * k, _fit(words_, place.w), "middle", 11)
         if node == CENTRE and self.timeline.cast.shape == "hub":
@@ -174,8 +194,9 @@ class Stage:
         end = self.timeline.over.get(call.call, self.timeline.duration)
         share = (t - call.t) / (end - call.t) if end > call.t else 1.0
         about = f"{tables.seconds(t - call.t)} of {tables.seconds(end - call.t)}"
-        x, y = place.x - place.w / 2 + 4, place.y + place.h / 2 - 7
-        canvas.bar(x, y, (place.w - 8) * min(max(share, 0.0), 1.0), 3, colour, about)
+        thick = 3 if place.h >= 40 else 2
+        x, y = place.x - place.w / 2 + 4, place.y + place.h / 2 - thick * 2 + (thick == 2)
+        canvas.bar(x, y - (thick == 3), (place.w - 8) * min(share, 1.0), thick, colour, about)
 
     def _name(self, node: Node) -> str:
         if node == CENTRE:
@@ -305,10 +326,10 @@ def _state(part: Part) -> str:
     return f"✗ {line(part.failure or 'failed')}" if part.state == "failed" else part.state
 
 
-def _lines(made: CallStarted | None, name: str) -> list[str]:
+def _lines(made: CallStarted | None, name: str, idle: str) -> list[str]:
     """What a box says below its name: what it is at, and as whom."""
     if made is None:
-        return ["idle"]
+        return [idle]
     return [line(work(made)), *([line(made.agent)] if line(made.agent) != name else [])]
 
 

@@ -25,7 +25,7 @@ from orchestrator_kit.widgets import pages, parts
 SPEEDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # times the recorded pace
 QUICKEST_MS = 125  # from one picture to the next
 LENGTH_S = 20.0  # about as long a film as one likes to watch
-LABEL = 70  # characters of a statement in the list
+LABEL = 110  # characters of a statement in the list
 
 
 def replay(run: Run, task: Task | None = None) -> Replay:
@@ -58,12 +58,14 @@ class Replay(ipywidgets.VBox):  # type: ignore[misc]
         self._make_controls()
         self._make_calls()
         self._make_sources()
+        self._make_views()
         bar = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
         super().__init__(
             children=[
                 ipywidgets.HBox(
                     [
                         self.play,
+                        self.playing,
                         self.time,
                         self.clock,
                         self.before,
@@ -72,9 +74,10 @@ class Replay(ipywidgets.VBox):  # type: ignore[misc]
                     ],
                     layout=bar,
                 ),
-                self.status,
                 self.stage,
-                self.more,
+                self.status,
+                self.view,
+                self.shown,
             ]
         )
         self.time.observe(self._moved, "value")
@@ -95,13 +98,14 @@ class Replay(ipywidgets.VBox):  # type: ignore[misc]
             disabled=still,
             description="time",
             tooltip="The time in the picture; arrow keys go to the next one",
+            layout=ipywidgets.Layout(width="360px"),
+            style={"description_width": "3em"},
         )
-        self.play = ipywidgets.Play(
-            min=0,
-            max=max(1, last),
-            show_repeat=False,
-            disabled=still,
-            tooltip="Play or pause, stop",
+        # The clockwork, and a button with a name in its place: its own have none.
+        self.play = ipywidgets.Play(min=0, max=max(1, last), disabled=still)
+        self.play.layout.display = "none"
+        self.playing = ipywidgets.ToggleButton(
+            description="Play", icon="play", disabled=still, tooltip="Play, or pause"
         )
         self.clock = ipywidgets.HTML()
         self.before = ipywidgets.Button(
@@ -123,7 +127,10 @@ class Replay(ipywidgets.VBox):  # type: ignore[misc]
             layout=ipywidgets.Layout(width="10em"),
             style={"description_width": "3.5em"},
         )
-        self._link = ipywidgets.jslink((self.play, "value"), (self.time, "value"))
+        self._links = (  # both in the browser, which plays by itself
+            ipywidgets.jslink((self.play, "value"), (self.time, "value")),
+            ipywidgets.jslink((self.playing, "value"), (self.play, "playing")),
+        )
         self.status = ipywidgets.HTML()
         self.stage = ipywidgets.HTML()
         self.events = ipywidgets.HTML()
@@ -170,15 +177,31 @@ class Replay(ipywidgets.VBox):  # type: ignore[misc]
         self.linked = ipywidgets.HTML()
         self.statements.observe(self._traced, "value")
         self.links.observe(self._followed, "value")
-        self.more = ipywidgets.Accordion(
-            [
-                ipywidgets.VBox([self.calls, self.to_call, self.call]),
-                ipywidgets.VBox([self.statements, self.source, self.links, self.linked]),
-                self.events,
+
+    def _make_views(self) -> None:
+        """What may be seen below the picture: buttons, for the keyboard reaches no accordion."""
+        self._views = {
+            "Calls": ipywidgets.VBox([self.calls, self.to_call, self.call]),
+            "Answer and sources": ipywidgets.VBox(
+                [self.statements, self.source, self.links, self.linked]
+            ),
+            "Events so far": self.events,
+            "Nothing": ipywidgets.HTML(),
+        }
+        self.view = ipywidgets.ToggleButtons(
+            options=list(self._views),
+            value="Nothing",
+            description="show",
+            tooltips=[
+                "Each call's prompt and reply",
+                "From a statement of the answer to its source",
+                "What has happened, as a table",
+                "The picture only",
             ],
-            titles=("Calls: prompts and replies", "The answer and its sources", "Events so far"),
-            selected_index=None,
+            style={"description_width": "3em"},
         )
+        self.shown = ipywidgets.VBox([self._views["Nothing"]])
+        self.view.observe(self._viewed, "value")
 
     @property
     def t(self) -> float:
@@ -222,10 +245,15 @@ class Replay(ipywidgets.VBox):  # type: ignore[misc]
         self.play.step = step = max(1, round(QUICKEST_MS / each_ms)) if each_ms else 1
         self.play.interval = max(1, round(step * each_ms)) if each_ms else QUICKEST_MS
 
+    def _viewed(self, change: object) -> None:
+        self.shown.children = [self._views[self.view.value]]
+
     def _stopped(self, change: Any) -> None:
-        """The last step of a film may be shorter than the others: then it ends here."""
+        """Name the button anew. A film's last step may be shorter than the others: it ends here."""
+        on = change["new"]
+        self.playing.description, self.playing.icon = ("Pause", "pause") if on else ("Play", "play")
         left = self.time.max - self.time.value
-        if not change["new"] and 0 < left < self.play.step and self.time.value:
+        if not on and 0 < left < self.play.step and self.time.value:
             self.time.value = self.time.max
 
     def _to_before(self, button: object) -> None:
