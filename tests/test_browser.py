@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator_kit import load_task, run
+from orchestrator_kit.playback import Timeline
 from orchestrator_kit.widgets.parts import words
 from tests import jupyter
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 if (lacks := jupyter.missing()) and os.environ.get(jupyter.REQUIRED) != "required":
     pytest.skip(lacks, allow_module_level=True)
@@ -24,6 +25,17 @@ pytestmark = pytest.mark.notebook
 SLIDER = (
     "from orchestrator_kit import load_task\nfrom orchestrator_kit.widgets import worker_slider",
     'worker_slider(load_task("legal"))',
+)
+
+# A worker whose name and findings are markup that would run, and a look at whether it has.
+REPLAY = (
+    "import json\n"
+    "from orchestrator_kit import Run, load_task, run\n"
+    "from orchestrator_kit.widgets import replay",
+    'task = load_task("legal")\nreplay(run(task), task)',
+    "bad = json.dumps('<img src=x onerror=\"window.ran=1\"><script>window.ran=1</script>')\n"
+    "record = run(task).to_jsonl().replace('\"s8\"', bad)\n"
+    "replay(Run.from_jsonl(record.replace('\"financial analyst\"', bad)))",
 )
 
 
@@ -42,6 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the notebooks of these tests are."""
     made = tmp_path_factory.mktemp("lab")
     jupyter.notebook(made / "slider.ipynb", *SLIDER)
+    jupyter.notebook(made / "replay.ipynb", *REPLAY)
     return made
 
 
@@ -86,3 +99,82 @@ def test_the_same_page_follows_without_code_and_without_asking_anybody(
     with jupyter.opened(browser, app) as watch:
         follows_the_keyboard(watch)
         assert watch.page.locator("text=import").count() == 0
+
+
+def shows(page: Page, which: int, words: str) -> None:
+    """Wait until the title of a picture has these words."""
+    page.wait_for_function(
+        "([n, w]) => document.querySelectorAll('svg[role=img] > title')[n].textContent.includes(w)",
+        arg=[which, words],
+    )
+
+
+_IS_AT = """name => ["BUTTON", "SELECT"].includes(document.activeElement.tagName)
+    && document.activeElement.textContent.includes(name)"""
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Go on by the tabulator until a control of that name has the focus, once it is there."""
+    page.locator("button, select", has_text=name).first.wait_for()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate(_IS_AT, name):
+            return
+    raise AssertionError(f"no key leads to {name}")
+
+
+def test_a_run_is_played_and_read_by_keyboard_alone(browser: Browser, lab: str) -> None:
+    line = Timeline(run(load_task("legal")))
+    with jupyter.opened(browser, jupyter.in_lab(lab, "replay.ipynb")) as watch:
+        page = watch.page
+        jupyter.run_all(page, 3)
+        page.locator(".noUi-handle").first.focus()
+        shows(page, 0, "at 0.0 s")
+        page.keyboard.press("ArrowRight")
+        shows(page, 0, f"at {line.frames[1]:.1f} s")
+        tab_to(page, "Next event")
+        page.keyboard.press("Enter")
+        shows(page, 0, f"at {line.moments[1].t:.1f} s")
+        assert "the plan is made" in jupyter.status(page)
+        tab_to(page, "32x")
+        page.keyboard.press("Space")  # the list opens
+        page.keyboard.press("End")
+        page.keyboard.press("Enter")
+        page.locator(".noUi-handle").first.focus()
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Enter")
+        shows(page, 0, f"at {line.duration:.1f} s")  # the browser plays to the very end
+        page.locator("button", has_text="Play").first.wait_for()
+        assert "the run is done" in jupyter.status(page)
+
+        tab_to(page, "Calls")
+        page.keyboard.press("Enter")
+        tab_to(page, "Next call")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("h4:has-text('Call 2:')")
+        page.locator("button", has_text="Calls").first.focus()
+        tab_to(page, "Answer and sources")
+        page.keyboard.press("Enter")
+        tab_to(page, "Next statement")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("mark")
+        watch.settled()
+
+
+def test_a_hostile_record_is_text_in_the_browser(browser: Browser, lab: str) -> None:
+    with jupyter.opened(browser, jupyter.in_lab(lab, "replay.ipynb")) as watch:
+        page = watch.page
+        jupyter.run_all(page, 3)
+        shows(page, 1, "at 0.0 s")
+        second = page.locator(".jp-OutputArea-output", has=page.locator("svg[role=img]")).nth(1)
+        for _ in range(4):
+            second.locator("button", has_text="Next event").click()
+        second.locator("button", has_text="Calls").click()
+        second.locator("button", has_text="Next call").click(click_count=2)
+        second.locator("h4", has_text="<script>window.ran=1</script>").wait_for()
+        second.locator("button", has_text="Events so far").click()
+        second.locator("td", has_text="<img src=x onerror").first.wait_for()
+        assert page.evaluate("window.ran") is None
+        assert second.locator("img, script").count() == 0
+        watch.settled()

@@ -265,6 +265,24 @@ def test_every_step_on_the_way_back_shows_its_call() -> None:
         assert f"call {call}" in name
 
 
+def test_buttons_go_through_the_calls_and_the_statements_and_stop_at_their_ends() -> None:
+    shown = replay(made())
+    for steps, chosen in (
+        (shown.call_steps, shown.calls),
+        (shown.statement_steps, shown.statements),
+    ):
+        before, after = steps
+        visited = []
+        for _ in chosen.options:
+            after.click()
+            visited.append(chosen.index)
+        assert visited == list(range(len(chosen.options)))
+        after.click()
+        assert chosen.index == len(chosen.options) - 1
+        before.click()
+        assert chosen.index == len(chosen.options) - 2
+
+
 def test_one_view_is_shown_at_a_time_and_each_can_be_reached() -> None:
     shown = replay(made())
     for name, inside in (

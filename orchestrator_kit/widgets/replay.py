@@ -146,6 +146,7 @@ class Replay(ipywidgets.VBox):  # type: ignore[misc]
             tooltip="Choose a call to see its prompt and its reply",
             layout=wide,
         )
+        self.call_steps = _steps(self.calls, "call")
         self.to_call = ipywidgets.Button(
             description="Show its moment", tooltip="Go to the time at which the chosen call began"
         )
@@ -165,12 +166,12 @@ class Replay(ipywidgets.VBox):  # type: ignore[misc]
             tooltip="Choose a statement of the answer to see where it comes from",
             layout=wide,
         )
-        self.links = ipywidgets.Select(
+        self.statement_steps = _steps(self.statements, "statement")
+        self.links = ipywidgets.ToggleButtons(
             options=[],
-            rows=3,
             description="its calls",
             tooltip="Choose a step on the way back to see its prompt and its reply",
-            layout=wide,
+            style={"button_width": "auto"},
         )
         none = "" if said else f"The answer has no statements: {'; '.join(self.run.answer.gaps)}"
         self.source = ipywidgets.HTML(f"<p>{escape(none or 'No statement is chosen.')}</p>")
@@ -181,9 +182,17 @@ class Replay(ipywidgets.VBox):  # type: ignore[misc]
     def _make_views(self) -> None:
         """What may be seen below the picture: buttons, for the keyboard reaches no accordion."""
         self._views = {
-            "Calls": ipywidgets.VBox([self.calls, self.to_call, self.call]),
+            "Calls": ipywidgets.VBox(
+                [self.calls, ipywidgets.HBox([*self.call_steps, self.to_call]), self.call]
+            ),
             "Answer and sources": ipywidgets.VBox(
-                [self.statements, self.source, self.links, self.linked]
+                [
+                    self.statements,
+                    ipywidgets.HBox(self.statement_steps),
+                    self.source,
+                    self.links,
+                    self.linked,
+                ]
             ),
             "Events so far": self.events,
             "Nothing": ipywidgets.HTML(),
@@ -309,6 +318,31 @@ class Replay(ipywidgets.VBox):  # type: ignore[misc]
             f"{call.id}. at {call.started:.1f} s, {call.agent}, {work}{again}, "
             f"{tables.seconds(call.seconds)}, {ended}"
         )
+
+
+def _steps(chosen: ipywidgets.Select, name: str) -> tuple[ipywidgets.Button, ipywidgets.Button]:
+    """Two buttons that go through a list, for JupyterLab takes the arrow keys from it."""
+
+    def to(step: int) -> None:
+        at = -1 if chosen.index is None else chosen.index
+        chosen.index = min(max(at + step, 0), len(chosen.options) - 1)
+
+    none = not chosen.options
+    before = ipywidgets.Button(
+        description=f"{name} before".capitalize(),
+        tooltip=f"Choose the {name} before",
+        icon="arrow-up",
+        disabled=none,
+    )
+    after = ipywidgets.Button(
+        description=f"Next {name}",
+        tooltip=f"Choose the next {name}",
+        icon="arrow-down",
+        disabled=none,
+    )
+    before.on_click(lambda _: to(-1))
+    after.on_click(lambda _: to(1))
+    return before, after
 
 
 def _speeds(duration: float) -> tuple[float, ...]:
