@@ -102,6 +102,24 @@ def test_at_every_time_the_picture_counts_what_the_record_counts() -> None:
         assert (f"{failed} failed" in picture) == bool(failed), shown.t
 
 
+def test_the_boxes_say_who_is_at_what_and_nobody_else_is_at_work() -> None:
+    shown = replay(broken())
+    calls = {e.call: e for e in broken().events if isinstance(e, CallStarted)}
+    over = {e.call: e.t for e in broken().events if isinstance(e, CallEnded | CallFailed)}
+    for n in range(0, shown.time.max + 1, 5):
+        shown.time.value = n
+        at_work = {
+            f"worker {c.worker}: {c.agent}" if c.worker else f"orchestrator: {c.agent}"
+            for c in calls.values()
+            if c.t <= shown.t < over[c.call]
+        }
+        boxes = re.findall(r'fill-opacity="0.22"[^>]*><title>([^<]*)</title>', shown.stage.value)
+        drawn = set()
+        for name, doing in (box.split(": ", 1) for box in boxes):
+            drawn.add(f"{name}: {doing.split(', ')[-1] if ', ' in doing else name}")
+        assert drawn == at_work, shown.t
+
+
 def test_the_last_picture_has_all_tokens_and_all_the_money() -> None:
     shown = replay(made())
     shown.time.value = shown.time.max

@@ -18,6 +18,7 @@ from orchestrator_kit.status import RunStatus
 
 FRAMES = 300  # into which a run is divided; those at which something happens come on top
 TOGETHER = 0.1  # of a frame: events no further apart are one moment
+INSTANT = 1e-9  # seconds that are not divided any further
 KEPT = 256  # events from one kept status to the next
 
 
@@ -55,7 +56,7 @@ class Timeline:
         self.over: dict[int, float] = {}  # when a call ended, by its id
         said = list(self._listen())
         self.duration = self._times[-1]
-        self.tick = self.duration / FRAMES
+        self.tick = self.duration / FRAMES if self.duration > INSTANT else 0.0
         self.moments = tuple(_moments(said, messages(run, self.cast), self.tick * TOGETHER))
         self.frames = tuple(_frames([m.t for m in self.moments], self.duration, self.tick))
         self._starts = [m.t for m in self.moments]
@@ -114,7 +115,7 @@ def _frames(moments: list[float], duration: float, tick: float) -> Iterator[floa
     """The moments, and between them as many times as it takes to keep the pace."""
     yield moments[0]
     for before, after in pairwise([*moments, *([duration] if duration > moments[-1] else [])]):
-        steps = max(1, round((after - before) / tick))
+        steps = max(1, round((after - before) / tick)) if tick else 1
         for n in range(1, steps):
             yield before + (after - before) * n / steps
         yield after

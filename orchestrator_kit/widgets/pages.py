@@ -66,7 +66,7 @@ def _facts(call: Call, request: CallStarted, reply: CallEnded | None) -> str:
         rows.append(["made as", f"{call.step}, attempt {request.attempt}"])
     if reply and reply.finish != "stop":
         rows.append(["ended by", reply.finish])
-    return tables.as_html(["call", str(call.id)], rows)
+    return tables.as_html(["what", "of this call"], rows)
 
 
 def _text(name: str, text: str, marked: Sequence[str]) -> str:

@@ -131,7 +131,8 @@ class Replay(ipywidgets.VBox):  # type: ignore[misc]
             ipywidgets.jslink((self.play, "value"), (self.time, "value")),
             ipywidgets.jslink((self.playing, "value"), (self.play, "playing")),
         )
-        self.status = ipywidgets.HTML()
+        # As high as its longest text, or what is below it would jump.
+        self.status = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="7em"))
         self.stage = ipywidgets.HTML()
         self.events = ipywidgets.HTML()
 
@@ -207,7 +208,7 @@ class Replay(ipywidgets.VBox):  # type: ignore[misc]
                 "What has happened, as a table",
                 "The picture only",
             ],
-            style={"description_width": "3em"},
+            style={"description_width": "3em", "button_width": "auto"},
         )
         self.shown = ipywidgets.VBox([self._views["Nothing"]])
         self.view.observe(self._viewed, "value")
@@ -333,12 +334,14 @@ def _steps(chosen: ipywidgets.Select, name: str) -> tuple[ipywidgets.Button, ipy
         tooltip=f"Choose the {name} before",
         icon="arrow-up",
         disabled=none,
+        layout=ipywidgets.Layout(width="auto"),
     )
     after = ipywidgets.Button(
         description=f"Next {name}",
         tooltip=f"Choose the next {name}",
         icon="arrow-down",
         disabled=none,
+        layout=ipywidgets.Layout(width="auto"),
     )
     before.on_click(lambda _: to(-1))
     after.on_click(lambda _: to(1))
