@@ -23,6 +23,9 @@ async def peer_agents(crew: Crew, task: Task, *, rounds: int = 5) -> Answer:
                 group.create_task(take_turn(crew, task, board, agent))
         if board.agreed or board.moves == before:  # silence is agreement too
             break
+    for agent in board.agents:
+        if agent not in board.heard:
+            crew.declare(f"{agent}: no report, in none of the rounds")
     return merge(board.posts, crew.count_tokens, task.budget.answer_tokens)
 
 
@@ -56,6 +59,7 @@ class Board:
     held: dict[str, list[Section]] = field(default_factory=dict)
     posts: list[Report] = field(default_factory=list)
     done: set[str] = field(default_factory=set)
+    heard: set[str] = field(default_factory=set)  # who came through with a turn at all
     turns: list[int] = field(default_factory=list)  # the calls that made the board what it is
     moves: int = 0  # posts, claims and handovers so far
 
@@ -76,6 +80,7 @@ class Board:
         """Post a turn's findings, move what it hands over, and settle its claims: first wins."""
         agent = turn.agent
         self.turns.append(turn.call)
+        self.heard.add(agent)
         if turn.findings:
             self.posts.append(Report(agent, turn.findings, call=turn.call))
             self.crew.accept(self.posts[-1])
