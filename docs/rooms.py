@@ -25,7 +25,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("events", "roles", "purse"),
     ("provenance", "agenda", "scoring", "caller", "status"),
     ("record", "remedies"),
-    ("crew", "metrics", "difference", "playback"),
+    ("crew", "metrics", "difference", "playback", "gaps"),
     ("patterns",),
     ("tables",),
     ("comparison", "picture"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator_kit import tables
 from orchestrator_kit.errors import UnknownName
+from orchestrator_kit.gaps import GapScore, gap_score
 from orchestrator_kit.metrics import Measures
 from orchestrator_kit.record import Run
 from orchestrator_kit.scoring import Score
@@ -51,6 +52,10 @@ class Comparison:
         base = [r.measures.tokens for r in self.rows if r.pattern == "single_call"]
         return row.measures.tokens / base[0] if base and base[0] else None
 
+    def gaps(self, row: Row) -> GapScore:
+        """What the row's answer declares missing against what its record shows to be missing."""
+        return gap_score(self.task, row.run)
+
     def quality(self) -> tuple[str, list[float | None]]:
         """What answers are judged by, recall or (without gold facts) groundedness; and each's."""
         if any(r.score.recall is not None for r in self.rows):
@@ -80,7 +85,7 @@ class Comparison:
 
     def _plain(self, row: Row) -> dict[str, Any]:
         m, s, answer = row.measures, row.score, row.run.answer
-        overhead = self.overhead(row)
+        overhead, gaps = self.overhead(row), self.gaps(row)
         return {
             "pattern": row.pattern,
             "status": row.run.status,
@@ -88,6 +93,7 @@ class Comparison:
             "statements": [{"text": t.text, "sources": list(t.sources)} for t in answer.statements],
             "gaps": list(answer.gaps),
             "undeclared_gaps": list(m.undeclared),
+            "gap_score": gaps.to_dict(),
             "obeyed": [i.says for i in s.obeyed] if self.task.injections else None,
             "calls": m.calls,
             "input_tokens": m.input_tokens,
@@ -103,6 +109,7 @@ class Comparison:
             "recall_by_specialist": s.by_specialist,
             "groundedness": s.groundedness,
             "precision": s.precision,
+            "source_precision": s.source_precision,
             "redundancy": m.redundancy,
             "contradictions": {c.says: fate for c, fate in s.contradictions},
             "failures": list(m.failures),

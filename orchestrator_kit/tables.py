@@ -55,6 +55,22 @@ def comparison(found: Comparison) -> tuple[Columns, Rows]:
     return columns, rows
 
 
+def gaps(found: Comparison) -> tuple[Columns, Rows]:
+    """One row a pattern: gaps declared against gaps that exist, and the gold facts not said.
+
+    Of those facts: how many nobody could know, having read nothing of them; how many were read.
+    """
+    columns = ["gaps", "real", "declared", "undeclared", "unfounded", "facts unread", "unsaid"]
+    rows = []
+    for row in found.rows:
+        g = found.gaps(row)
+        counts = [len(g.exist), len(g.declared), len(g.undeclared), len(g.unfounded)]
+        read = sum(f.read for f in g.lost)
+        facts = [str(len(g.lost) - read), str(read)] if found.task.facts else [NONE, NONE]
+        rows.append([row.pattern, *map(str, counts), *facts])
+    return columns, rows
+
+
 def money(usd: float | None) -> str:
     """US dollars to a hundredth of a cent; a model without a price has none."""
     return NONE if usd is None else f"${usd:.4f}"

@@ -301,6 +301,25 @@ def test_precision_is_the_share_of_statements_that_serve_a_gold_fact(small_task:
     assert score(replace(small_task, facts=()), answer).precision is None
 
 
+def test_source_precision_is_the_share_that_a_cited_section_bears_out(small_task: Task) -> None:
+    plating = "The hull has lost 31 per cent of its plating below the waterline."
+    answer = Answer(
+        (
+            Statement(plating, ("survey#1",)),
+            Statement(plating, ("accounts#1", "survey#1")),
+            Statement(plating, ("accounts#1",)),  # it stands elsewhere
+            Statement(plating),
+            Statement(plating, ("survey#9",)),  # there is none such
+            Statement("The ferry will sink within a year.", ("survey#1",)),
+        )
+    )
+    found = score(small_task, answer)
+    assert found.source_precision == pytest.approx(2 / 6)
+    assert found.groundedness == pytest.approx(5 / 6)
+    assert score(replace(small_task, facts=()), answer).source_precision == found.source_precision
+    assert score(small_task, Answer()).source_precision is None
+
+
 NINE, ELEVEN = "The ferry is worked by nine hands.", "Wages were paid to eleven hands."
 
 

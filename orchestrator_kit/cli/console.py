@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from orchestrator_kit import tables
-from orchestrator_kit.comparison import Row
+from orchestrator_kit.comparison import Comparison, Row
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -69,6 +69,12 @@ def print_recovery(rows: Sequence[Row]) -> None:
     ]
     if lines:
         print_table(None, columns, lines)
+
+
+def print_gaps(found: Comparison) -> None:
+    """The gaps that each answer declares against those that there are, where there are any."""
+    if any(g.exist or g.unfounded or g.lost for g in map(found.gaps, found.rows)):
+        print_table(None, *tables.gaps(found))
 
 
 def prefix() -> str:

@@ -24,6 +24,7 @@ from orchestrator_kit.cli.console import (
     out,
     prefix,
     print_failures,
+    print_gaps,
     print_recovery,
     print_table,
     show,
@@ -110,6 +111,7 @@ def compare(
     print_failures(rows)
     if trials == 1:
         print_recovery(rows)
+        print_gaps(first)
     _save_records(records, [row.run for row in rows])
     _write(json, first if trials == 1 else several)
     _draw(several, figure)
@@ -199,6 +201,7 @@ def run(
     print_table(None, *tables.comparison(found))
     print_failures(found.rows)
     print_recovery(found.rows)
+    print_gaps(found)
     if record:
         row.run.save(record)
         out.print(f"record: {escape(str(record))}")
