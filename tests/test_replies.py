@@ -455,7 +455,8 @@ def test_a_valid_reply_with_any_value_in_one_place_is_a_value_or_one_short_error
 # ---- data stays in its block ----
 
 TAGS = (
-    "section report post draft outline task expertise specialist subtask gap complaint open".split()
+    "section report post draft outline task expertise specialist subtask gap complaint open fact "
+    "answer".split()
 )
 MODEL = SimulatedModel(profile="large")
 

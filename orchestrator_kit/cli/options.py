@@ -21,7 +21,7 @@ from orchestrator_kit.models.reel_file import is_recorded
 from orchestrator_kit.models.tape import Tape, simulated_of
 from orchestrator_kit.patterns import pattern_named
 from orchestrator_kit.record import check_writable
-from orchestrator_kit.tasks import Task
+from orchestrator_kit.tasks import Budget, Task
 
 TaskName = Annotated[str | None, typer.Argument(help="A scenario, or a folder with task.toml.")]
 Prompt = Annotated[str | None, typer.Option(help="What to ask, instead of a task.")]
@@ -64,18 +64,21 @@ def task_of(
 ) -> Task:
     """The task that was named or written out, with the budget that was given."""
     task = loading.load_task(name, prompt=prompt, documents=documents)
-    budget = task.budget
+    return replace(task, budget=limited(task.budget, tokens=tokens, usd=usd, seconds=seconds))
+
+
+def limited(
+    budget: Budget, *, tokens: int | None, usd: float | None, seconds: float | None
+) -> Budget:
+    """A budget with the limits that were given in the place of its own."""
     for what, limit in (("tokens", tokens), ("usd", usd), ("seconds", seconds)):
         if limit is not None and not limit > 0:  # nor is it nan
             raise UsageError(f"--budget-{what} is {limit}; it must be more than 0")
     return replace(
-        task,
-        budget=replace(
-            budget,
-            tokens=budget.tokens if tokens is None else tokens,
-            usd=budget.usd if usd is None else usd,
-            seconds=budget.seconds if seconds is None else seconds,
-        ),
+        budget,
+        tokens=budget.tokens if tokens is None else tokens,
+        usd=budget.usd if usd is None else usd,
+        seconds=budget.seconds if seconds is None else seconds,
     )
 
 

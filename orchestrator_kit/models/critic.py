@@ -125,6 +125,25 @@ def conflicts(page: Page) -> list[dict[str, str]]:
     return found
 
 
+def carried(page: Page) -> dict[str, Any]:
+    """Whether an answer says a fact, by the claim of it that has most of the fact's words.
+
+    It knows words, not meaning: where most but not nearly all of them, or not the same figures and
+    denials, stand together, it is unsure.
+    """
+    fact = " ".join(m.text for m in page.material if m.tag == "fact")
+    wanted, figures, denied = _sense(fact)
+    best: tuple[float, str, bool] = (0.0, "", False)
+    for text, _ in _claims(page.material):
+        said, of_said, denies = _sense(text)
+        share = len(wanted & said) / (len(wanted) or 1)
+        alike = figures <= of_said and denied == denies
+        best = max(best, (page.jittered(share), text, alike))
+    share, text, alike = best
+    word = "yes" if share >= COVERED and alike else "no" if share < ALIKE else "unsure"
+    return {"carried": word, "quotes": [] if word == "no" else [text]}
+
+
 @lru_cache(maxsize=65_536)
 def disagreement(one: str, other: str) -> str | None:
     """Why two claims cannot both hold, if they speak of the same and differ in figures or a not."""

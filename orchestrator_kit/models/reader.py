@@ -67,6 +67,8 @@ def write(request: Request, habits: Habits, rng: Random, count: Count) -> str:
         return _as_json(critic.revision(page, wanted))
     if "conflicts" in wanted:
         return page.object("conflicts", critic.conflicts(page), {})
+    if "carried" in wanted:
+        return _as_json(critic.carried(page))
     return page.extract(wanted)
 
 

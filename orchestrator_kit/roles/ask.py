@@ -35,7 +35,7 @@ SLACK = 0.02  # share of a window kept free, for tokenizers count a little diffe
 # a reply cannot close its own block and speak in our voice.
 _MARK = re.compile(
     r"<(?=\s*/?\s*(?:section|report|post|draft|outline|task|expertise|specialist|subtask|gap|"
-    r"complaint|open|held|failed|waiting|running)\b)",
+    r"complaint|open|held|failed|waiting|running|fact|answer)\b)",
     re.IGNORECASE,
 )
 
