@@ -22,6 +22,7 @@ from orchestrator_kit.errors import (
     ContextOverflow,
     Killed,
     ModelError,
+    NotOnTape,
     PlanRefused,
     RunError,
 )
@@ -287,7 +288,8 @@ class Crew:
 
     async def _divided(self, ask: Ask[Report], error: RunError, depth: int) -> Report:
         """What becomes of work that failed: its halves' findings, or a failure."""
-        may = depth and isinstance(error, ModelError) and not isinstance(error, CalledOff)
+        final = CalledOff, NotOnTape  # half of the work is neither wanted nor on the tape
+        may = depth and isinstance(error, ModelError) and not isinstance(error, final)
         halves = ask.halves() if may else ()
         if not halves:
             self._give_up(ask, error)

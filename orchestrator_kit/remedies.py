@@ -18,6 +18,7 @@ from orchestrator_kit.errors import (
     Killed,
     MalformedReply,
     ModelError,
+    NotOnTape,
     RunError,
     TruncatedReply,
 )
@@ -79,8 +80,8 @@ class Remedies:
                 self._staff.give_back(worker)
 
     def _others_may_try(self, error: ModelError, worker: int, job: Job) -> bool:
-        if not self._recovery.reassign or isinstance(error, CalledOff):
-            return False
+        if not self._recovery.reassign or isinstance(error, CalledOff | NotOnTape):
+            return False  # what a tape lacks it lacks for everybody
         self._staff.judge(worker, failed=True, for_good=isinstance(error, Killed))
         job.avoid |= {worker}
         return (

@@ -31,7 +31,7 @@ from orchestrator_kit.errors import (
     TapeError,
     UsageError,
 )
-from orchestrator_kit.events import CallEnded, CallFailed, CallStarted
+from orchestrator_kit.events import CallEnded, CallFailed, CallStarted, Recovered
 from orchestrator_kit.experiments import compare, run
 from orchestrator_kit.metrics import measure
 from orchestrator_kit.models.base import Format, Message, Model, Purpose, Reply, Request, Usage
@@ -260,6 +260,16 @@ def test_what_a_tape_lacks_is_said_and_not_invented(small_task: Task, file: Path
     assert "has no reply to this request of orchestrator" in failed.message
     assert str(file) in failed.message
     assert not other.answer.statements
+
+
+@pytest.mark.parametrize("policy", ["retry", "reassign", "split", "hedge", "full"])
+def test_what_a_tape_lacks_no_remedy_asks_it_for_again(
+    policy: str, small_task: Task, file: Path
+) -> None:
+    run(small_task, "single_call", Tape(file, SimulatedModel()))
+    found = run(small_task, one_report, Tape(file), recovery=policy)
+    assert [e.kind for e in found.events if isinstance(e, CallFailed)] == ["tape"]
+    assert [e.step for e in found.events if isinstance(e, Recovered)] == ["degrade"]
 
 
 def test_a_recording_must_be_there_and_be_named_where_there_are_several(file: Path) -> None:
