@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from orchestrator_kit import loading
-from orchestrator_kit.cli import judging, notebooks, reference, runs, sweeps, tapes
+from orchestrator_kit.cli import judging, notebooks, reference, runs, sweeps, tapes, what_ifs
 from orchestrator_kit.cli.console import err, print_table
 from orchestrator_kit.cli.console import show as say
 from orchestrator_kit.errors import KitError, UsageError
@@ -26,8 +26,8 @@ app = typer.Typer(
 )
 _COMMANDS: tuple[Callable[..., None], ...] = (
     *(runs.compare, runs.run, runs.rematch, runs.estimate, runs.diff),
-    *(judging.judge, sweeps.sweep, reference.faults, reference.policies, reference.claims),
-    notebooks.lab,
+    *(judging.judge, sweeps.sweep, what_ifs.what_if),
+    *(reference.faults, reference.policies, reference.claims, notebooks.lab),
 )
 for command in _COMMANDS:
     app.command()(command)

@@ -35,7 +35,7 @@ from orchestrator_kit.models.prices import price_of
 from orchestrator_kit.models.reel import CUT, ModelOnTape, Outcome, Reel, Taken, digest, text_digest
 from orchestrator_kit.models.tokens import tokenizer_of
 
-_LATE_S = 1.0  # by how much, on virtual time, a call may be cut off later than when recorded
+LATE_S = 1.0  # by how much, on virtual time, a call may be cut off later than when recorded
 
 
 class Tape:
@@ -200,7 +200,7 @@ class Tape:
                 await asyncio.sleep(max(0.0, end - outcome.seconds + at - loop.time()))
                 pulse.beat(tokens)
         if outcome.cut:
-            end += _LATE_S
+            end += LATE_S
         if end - loop.time() > 1e-6:  # what failed at once gave nobody else a turn
             await asyncio.sleep(end - loop.time())
 
