@@ -16,7 +16,7 @@ from orchestrator_kit.comparison import SCHEMA
 from orchestrator_kit.errors import NotOnTape
 from orchestrator_kit.events import CallFailed, CallRefused, CallStarted, Event
 from orchestrator_kit.metrics import Measures
-from orchestrator_kit.models.tape import LATE_S
+from orchestrator_kit.models.rerun import Rerun
 from orchestrator_kit.record import Run
 from orchestrator_kit.tasks import Task
 
@@ -219,7 +219,7 @@ def known_of(record: Run) -> tuple[Event, ...]:
         if isinstance(event, CallFailed | CallRefused) and event.kind == NotOnTape.kind:
             until = event.t
             if isinstance(event, CallFailed) and began[event.call] < until:
-                until -= LATE_S  # it was cut off: until then it was as recorded
+                until -= Rerun.late_s  # it was cut off: until then it was as recorded
             return tuple(e for e in record.events[:n] if e.t <= until)
     return record.events
 

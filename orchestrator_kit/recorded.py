@@ -34,7 +34,7 @@ def recorded_run(reel: Reel, which: int | str | None = None) -> RunStarted:
     """
     runs = {n: run for n, text in enumerate(reel.runs, 1) if (run := _started(text))}
     if not runs:
-        raise TapeError(f"{reel.path}: has calls, but no run that could be made again")
+        raise TapeError(f"{reel.path}: has no run on it that could be made again")
     meant = [r for n, r in runs.items() if which is None or which in (n, r.pattern)]
     if len(meant) == 1:
         return meant[0]

@@ -351,6 +351,29 @@ def test_a_call_that_was_cut_off_is_known_until_then(small_task: Task, file: Pat
     assert patient.measures.latency_s <= 10.0
 
 
+def test_from_when_a_call_was_cut_off_nothing_is_known(small_task: Task, file: Path) -> None:
+    seconds = {"shipwright": 40.0, "bookkeeper": 3.0, "risk assessor": 7.02}
+
+    def respond(request: Request) -> tuple[str, float]:
+        assert request.purpose
+        return findings("The hull is thin.", source="survey#1"), seconds[request.purpose.agent]
+
+    def policy(deadline_s: float) -> Recovery:
+        return Recovery(retries=0, deadline_s=deadline_s)
+
+    tape = Tape(file, FunctionModel(respond))
+    run(small_task, "parallelization", tape, workers=2, recovery=policy(10.0))
+    assert what_if(file, small_task, recovery=policy(10.0)).rows[1].complete
+    for later in (10.5, 11.0, 60.0):  # it may have ended by then, or not
+        (case,) = what_if(file, small_task, recovery=policy(later)).rows[1:]
+        assert [m.agent for m in case.missing] == ["shipwright"]
+        assert max(e.t for e in case.run.events) == 10.05
+        assert max(e.t for e in known_of(case.run)) == 3.0, "what ended at 10.02 is not known"
+    (sooner,) = what_if(file, small_task, recovery=policy(9.0)).rows[1:]
+    assert sooner.complete
+    assert sooner.measures.latency_s == 10.02
+
+
 def test_a_fault_that_struck_nothing_is_named(small_task: Task, file: Path) -> None:
     run(small_task, "single_call", Tape(file, SimulatedModel()))
     found = what_if(file, small_task, faults=["crash:role=peer", "straggler:nth=1"])
@@ -499,6 +522,16 @@ def broken_off(file: Path, task: Task) -> None:
         run(task, "pipeline", Tape(file, Tired()))
 
 
+def broken_off_before_a_second_attempt(file: Path, task: Task) -> None:
+    def respond(request: Request) -> tuple[str, float]:
+        if request.purpose and request.purpose.attempt == 2:
+            raise KeyboardInterrupt
+        return "What a fine ferry!", 1.0
+
+    with pytest.raises(RunInterrupted):
+        run(task, "pipeline", Tape(file, FunctionModel(respond)))
+
+
 def on_other_documents(file: Path, task: Task) -> None:
     run(replace(task, documents=task.documents[:1]), "pipeline", Tape(file, SimulatedModel()))
 
@@ -517,8 +550,9 @@ def recorded(file: Path, task: Task) -> None:
         (None, {}, "tape: there is nothing recorded"),
         (not_a_tape, {}, "is no tape of this kit; it was left as it is"),
         (of_a_newer_kit, {}, "was written by a newer version of the kit"),
-        (without_a_run, {}, "has calls, but no run that could be made again"),
+        (without_a_run, {}, "has no run on it that could be made again"),
         (broken_off, {}, "does not have the whole run, it lacks risk assessor"),
+        (broken_off_before_a_second_attempt, {}, "not have the whole run, it lacks shipwright"),
         (on_other_documents, {}, "were its documents or its specialists others?"),
         (by_an_own_pattern, {}, "a pattern of its own (unheard_of); give that as `pattern`"),
         (recorded, {"pattern": unheard_of}, "with pattern 'pipeline', not 'unheard_of'"),

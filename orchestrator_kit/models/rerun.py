@@ -22,6 +22,10 @@ class Rerun(Tape):
     brought. `again` are the calls that got a reply a second time, in all runs.
     """
 
+    late_s = (
+        0.05  # under other settings a call may end in the second that another run had no use for
+    )
+
     def __init__(
         self, reel: Reel, *, name: str | None = None, useless: Collection[str] = ()
     ) -> None:

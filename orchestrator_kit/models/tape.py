@@ -35,8 +35,6 @@ from orchestrator_kit.models.prices import price_of
 from orchestrator_kit.models.reel import CUT, ModelOnTape, Outcome, Reel, Taken, digest, text_digest
 from orchestrator_kit.models.tokens import tokenizer_of
 
-LATE_S = 1.0  # by how much, on virtual time, a call may be cut off later than when recorded
-
 
 class Tape:
     """A recording of a model.
@@ -48,6 +46,8 @@ class Tape:
     asked again, and so is a call that was cut off. `name` says whose recording is meant where a
     reel has several.
     """
+
+    late_s = 1.0  # by how much, on virtual time, a call may be cut off later than when recorded
 
     def __init__(
         self, reel: Reel | str | Path, model: Model | None = None, *, name: str | None = None
@@ -200,7 +200,7 @@ class Tape:
                 await asyncio.sleep(max(0.0, end - outcome.seconds + at - loop.time()))
                 pulse.beat(tokens)
         if outcome.cut:
-            end += LATE_S
+            end += self.late_s
         if end - loop.time() > 1e-6:  # what failed at once gave nobody else a turn
             await asyncio.sleep(end - loop.time())
 
