@@ -22,9 +22,7 @@ class Rerun(Tape):
     brought. `again` are the calls that got a reply a second time, in all runs.
     """
 
-    late_s = (
-        0.05  # under other settings a call may end in the second that another run had no use for
-    )
+    late_s = 0.05  # less than a tape's: what ends within that second is not known to be cut off
 
     def __init__(
         self, reel: Reel, *, name: str | None = None, useless: Collection[str] = ()
