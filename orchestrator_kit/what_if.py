@@ -32,7 +32,7 @@ from orchestrator_kit.events import (
 )
 from orchestrator_kit.experiments import MOST_WORKERS, run
 from orchestrator_kit.metrics import measure
-from orchestrator_kit.models import local
+from orchestrator_kit.models import recorded_name
 from orchestrator_kit.models.base import Model
 from orchestrator_kit.models.faults import Fault, Faults
 from orchestrator_kit.models.reel import Reel
@@ -131,10 +131,10 @@ class _Question:
 
     def answered(self, workers: int) -> Case:
         """The run with so many workers, as far as the tape goes."""
-        own = {s.model: s.model for s in self.task.specialists if s.model} | dict(self.models)
+        own = {s.model: recorded_name(s.model) for s in self.task.specialists if s.model}
         tapes = {
-            name: self._tape(_on_tape(self.reel, theirs))
-            for name, theirs in {"": self.start.model, **own}.items()
+            name: self._tape(theirs)
+            for name, theirs in {"": self.start.model, **own, **self.models}.items()
         }
         made: dict[str, Model] = {
             name: Faults(tape, self.faults, self.seed) if self.faults else tape
@@ -182,14 +182,6 @@ class _Question:
         if self.useless is None:
             return Tape(self.reel, name=name)
         return Rerun(self.reel, name=name, useless=self.useless)
-
-
-def _on_tape(reel: Reel, name: str) -> str:
-    """The name on a tape of the model that a task or a command calls so."""
-    kind, _, rest = name.partition(":")
-    known = {"simulated": f"simulated-{rest or 'small'}", "endpoint": rest, "local": local.NAME}
-    theirs = known.get(kind, name)
-    return theirs if name not in reel.models and theirs in reel.models else name
 
 
 def _useless(record: Run) -> frozenset[str]:

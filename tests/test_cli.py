@@ -19,7 +19,10 @@ from orchestrator_kit import cli, trials
 from orchestrator_kit.errors import RunInterrupted
 from orchestrator_kit.events import CallFailed, CallRefused, RunEnded
 from orchestrator_kit.metrics import measure
+from orchestrator_kit.models import recorded_name
 from orchestrator_kit.models.base import Reply, Request
+from orchestrator_kit.models.endpoint import EndpointModel
+from orchestrator_kit.models.local import LocalModel
 from orchestrator_kit.models.simulated import SimulatedModel
 from orchestrator_kit.patterns import PATTERNS
 from orchestrator_kit.record import Run
@@ -263,6 +266,32 @@ def test_a_specialist_works_on_the_model_that_the_task_names_for_it(
     assert figures()["model"]["name"] == "simulated-small"
     assert okit("compare", "ferry", "--json", "found.json").code == 0
     assert {run["status"] for run in figures()["runs"]} == {"done"}
+
+
+def test_its_replies_are_played_back_from_the_tape_without_naming_a_model(okit: Okit) -> None:
+    own('"simulated:large"')
+    words = ("compare", "ferry", "--patterns", "parallelization", "--tape", "a.okit", "--json")
+    assert okit(*words, "first.json").code == 0
+    again = okit(*words, "again.json")
+    assert (again.code, again.err) == (0, "")
+    first, second = figures("first.json")["runs"], figures("again.json")["runs"]
+    assert first == second
+    assert first[0]["cost_usd"] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("simulated", SimulatedModel()),
+        ("simulated:large", SimulatedModel(0, "large")),
+        ("endpoint:a:b", EndpointModel("a:b", "http://127.0.0.1:9", "sk-test")),
+        ("local", LocalModel),
+    ],
+)
+def test_a_model_is_recorded_under_a_name_that_is_known_without_it(name: str, kind: Any) -> None:
+    made = kind() if isinstance(kind, type) else kind
+    assert recorded_name(name) == made.name
+    assert recorded_name(made.name) == made.name
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import typer
 from orchestrator_kit import loading
 from orchestrator_kit.cli.console import err
 from orchestrator_kit.errors import UsageError
-from orchestrator_kit.models import model_named
+from orchestrator_kit.models import model_named, recorded_name
 from orchestrator_kit.models.base import Model
 from orchestrator_kit.models.faults import Fault, Faults
 from orchestrator_kit.models.reel import Reel
@@ -156,7 +156,8 @@ def _engine(
             again = simulated_of(reel)
             if again is None and reel.models:  # one that costs something: only played back
                 played = faulty(Tape(reel, name=_first(reel)))
-                yield Engine(played, {name: faulty(Tape(reel, name=name)) for name in own})
+                theirs = {name: Tape(reel, name=recorded_name(name)) for name in own}
+                yield Engine(played, {name: faulty(theirs[name]) for name in own})
                 return
     with Reel(tape, record=True) as reel:
         recorded = faulty(Tape(reel, again or live(model)))

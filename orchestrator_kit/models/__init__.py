@@ -6,7 +6,7 @@ from orchestrator_kit.errors import UnknownName, UsageError
 from orchestrator_kit.models.base import Model
 from orchestrator_kit.models.simulated import SimulatedModel
 
-__all__ = ["Model", "SimulatedModel", "model_named"]
+__all__ = ["Model", "SimulatedModel", "model_named", "recorded_name"]
 
 
 def model_named(
@@ -34,3 +34,20 @@ def model_named(
     raise UnknownName.among(
         "model", name, ["simulated", "simulated:large", "local", "endpoint:NAME"]
     )
+
+
+def recorded_name(name: str) -> str:
+    """What the model of such a short name is called in records and on tapes; needs no part of it.
+
+    A name that is no short one stands for itself.
+    """
+    kind, _, rest = name.partition(":")
+    if kind == "simulated":
+        return f"simulated-{rest or 'small'}"
+    if kind == "endpoint":
+        return rest
+    if name == "local":
+        from orchestrator_kit.models.local import NAME
+
+        return NAME
+    return name
