@@ -26,7 +26,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("provenance", "agenda", "scoring", "caller", "status"),
     ("record", "remedies"),
     ("crew", "metrics", "difference", "playback", "gaps"),
-    ("patterns",),
+    ("patterns", "scaling"),
     ("tables",),
     ("comparison", "picture", "verdicts", "recorded"),
     ("experiments", "svg", "cases"),

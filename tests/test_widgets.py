@@ -62,7 +62,7 @@ def test_a_variant_that_is_no_member_of_the_six_can_be_shown() -> None:
 def test_the_curve_has_every_number_of_workers_and_marks_the_chosen_one() -> None:
     slider = worker_slider(LEGAL, most=5)
     slider.workers.value = 3
-    assert slider.curve.value.count("<circle") == 5
+    assert slider.curve.value.count("<circle") == 5 + 1  # and one in the legend
     assert slider.curve.value.count('r="7"') == 1
     assert f"3 workers: {measure(run(LEGAL, workers=3)).latency_s:.1f} s" in slider.curve.value
 

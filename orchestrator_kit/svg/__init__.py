@@ -5,7 +5,8 @@ in words what it shows. All text is escaped. `figures` draws the same for print.
 """
 
 from orchestrator_kit.svg.canvas import COLOURS, FAILED, INPUT, OTHER, OUTPUT, document
-from orchestrator_kit.svg.comparisons import bars, curve, intervals
+from orchestrator_kit.svg.comparisons import bars, intervals
+from orchestrator_kit.svg.curves import VIEWS, curve
 from orchestrator_kit.svg.plan import plan_graph
 from orchestrator_kit.svg.runs import gantt
 from orchestrator_kit.svg.stage import Stage
@@ -16,6 +17,7 @@ __all__ = [
     "INPUT",
     "OTHER",
     "OUTPUT",
+    "VIEWS",
     "Stage",
     "bars",
     "curve",

@@ -1,14 +1,12 @@
-"""Runs side by side: the patterns of a comparison or of trials, a curve over workers."""
+"""The patterns of a comparison or of trials side by side, as a picture."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator_kit import tables
-from orchestrator_kit.metrics import measure
-from orchestrator_kit.record import Run
 from orchestrator_kit.svg.canvas import COLOURS, FAILED, INPUT, LABEL, LANE, OUTPUT, Canvas
 
 if TYPE_CHECKING:
@@ -101,36 +99,6 @@ def intervals(found: Trials, *, width: int = 820) -> str:
     title = f"{first.task.title}: {len(found.patterns)} patterns, {workers}, {trials} trials"
     words = "; ".join(f"{name} {', '.join(parts)}" for name, parts in told.items())
     return canvas.svg(width, bottom + 30, title, f"Means and 95% intervals: {words}")
-
-
-def curve(runs: Mapping[int, Run], chosen: int, *, most: int, width: int = 820) -> str:
-    """Latency against workers: the chosen number's point is large, the critical path dashed."""
-    left, top, deep = LABEL, 24, 128
-    height = top + deep + 44
-    took = {n: measure(r).latency_s for n, r in runs.items()}
-    bound = {n: measure(r).critical_path_s for n, r in runs.items()}
-    full = max(*took.values(), 1e-9)
-    across = {n: left + (width - left - 60) * (n - 1) / max(most - 1, 1) for n in runs}
-
-    def points(values: Mapping[int, float]) -> list[tuple[float, float]]:
-        return [(across[n], top + deep * (1 - s / full)) for n, s in values.items()]
-
-    canvas = Canvas()
-    frame = [(left - 12, top), (left - 12, top + deep + 8), (width - 48, top + deep + 8)]
-    canvas.line(frame, "currentColor")
-    canvas.line(points(bound), FAILED, 3, "7 5")
-    canvas.line(points(took), "currentColor", 1.2)
-    canvas.text(left - 18, top + 4, f"{full:.0f} s", "end", 11)
-    canvas.text(left - 18, top + deep + 4, "0 s", "end", 11)
-    canvas.text(left - 12, 12, "latency (line) and critical path (dashed), in seconds", size=11)
-    canvas.text((left + width) / 2, height - 4, "workers", "middle", 11)
-    each = {n: f"{tables.workers(n)}: {tables.seconds(s)}" for n, s in took.items()}
-    for n, (x, y) in zip(took, points(took), strict=True):
-        radius, fill = (7, FAILED) if n == chosen else (3, COLOURS["orchestrator"])
-        canvas.dot(x, y, radius, fill, each[n])
-        canvas.text(x, top + deep + 22, str(n), "middle", 11)
-    canvas.text(width - 48, 12, each[chosen], "end", 11)
-    return canvas.svg(width, height, "Latency against workers", "; ".join(each.values()))
 
 
 @dataclass(frozen=True, slots=True)
