@@ -70,7 +70,10 @@ def curve(
             lines.append(_guessed(guess, _alone(runs), turned, highest))
     elif not timed and values:
         lines.append(_centre(show, runs))
+    lines = [line for line in lines if line.points[1:] or (line.points and line.mark)]
     tallest = max((v for line in lines if line.mark for _, v in line.points), default=0.0)
+    if show == "latency" and outlook and outlook.least_by_rate:
+        tallest = max(tallest, min(outlook.least_by_rate, _ROOM * tallest))
     full = (1.5 if room else 1.08) * tallest or 1.0
     return _draw(lines, values, chosen, show, most, full, width)
 
@@ -188,7 +191,8 @@ def _draw(
                 canvas.dot(*at((n, v)), radius, fill, each[int(n)])
             elif line.mark and (n, v) == inside[-1]:
                 _mark(canvas, line, *at((n, v)))
-    height = _legend(canvas, [line for line in lines if line.points], left, bottom + 32, right)
+    seen = [line for line in lines if any(v <= full for _, v in line.points)]
+    height = _legend(canvas, seen, left, bottom + 32, right)
     known = each.get(chosen or 0, "")
     canvas.text(right, 16, known, "end", 12, weight="bold")
     words = "; ".join(each.values()) or f"no figures of {show} yet"

@@ -14,7 +14,7 @@ from orchestrator_kit.scaling import Outlook
 
 def in_words(
     runs: Mapping[int, Run], chosen: int, outlook: Outlook | None, law: Scalability | None
-) -> str:
+) -> list[str]:
     """What the laws expect of the chosen number of workers, and what the fit says of all."""
     said = []
     if outlook:
@@ -42,7 +42,7 @@ def in_words(
             "(Little: rate times seconds a call); more workers would wait. These runs keep no "
             "such cap."
         )
-    return " ".join(said)
+    return said
 
 
 def curve_table(

@@ -8,7 +8,6 @@ from html import escape
 
 import ipywidgets  # type: ignore[import-untyped]
 
-from orchestrator_kit import tables
 from orchestrator_kit.errors import UsageError
 from orchestrator_kit.predictions import Prediction, predict
 from orchestrator_kit.widgets.parts import status
@@ -70,21 +69,28 @@ class Guess(ipywidgets.VBox):  # type: ignore[misc]
         except UsageError:
             return None
 
-    def score(self, took: Mapping[int, float]) -> str:
-        """What came of it, in words, given the latency in seconds of each number of workers.
+    def score(self, took: Mapping[int, float]) -> None:
+        """Say what came of it, given the latency in seconds of each number of workers.
 
         Where not all of them were run, nothing is said of the fewest workers.
         """
         if not self.noted or not took:
-            return "Noted. No run came of it."
+            self.said.value = status("Noted. No run came of it.")
+            return
         best = fewest(took)
         workers, seconds = self.noted
-        time = f"Seconds, a tenth off is right: {seconds.against(took[best], 's', within=CLOSE)}"
+        said = []
+        if len(took) == self.most:
+            said.append(f"Fewest workers of the shortest run: {workers.against(best, 'workers')}")
+        outcome = seconds.against(round(took[best], 1), "s", within=CLOSE)
+        said.append(f"Its seconds, where a tenth off is right: {outcome}")
         if len(took) < self.most:
-            return f"{time} Nothing else was run, so the workers are not judged."
-        many = f"Fewest workers of the shortest run: {workers.against(best, 'workers')}"
-        ends = ", ".join(f"{n}: {tables.seconds(took[n])}" for n in sorted({1, best, self.most}))
-        return f"{many} {time} By workers, {ends}."
+            said.append("Nothing else was run, so the number of workers is not judged.")
+        self.said.value = (
+            '<div role="status" aria-live="polite">'
+            + "".join(f"<p>{escape(text)}</p>" for text in said)
+            + "</div>"
+        )
 
     def _pressed(self, button: object) -> None:
         if self.noted:

@@ -121,6 +121,7 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
             description="show",
             tooltips=[f"{view.capitalize()} against workers" for view in svg.VIEWS],
             style={"button_width": "6em"},
+            layout=ipywidgets.Layout(width="auto"),
         )
         self.laws = ipywidgets.Checkbox(
             value=True,
@@ -223,7 +224,7 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
 
     def _judge(self) -> None:
         took = {n: measure(run).latency_s for n, run in self._made().items()}
-        self.guess.said.value = status(self.guess.score(took))
+        self.guess.score(took)
 
     # What moves it.
 
@@ -338,7 +339,8 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
             law=drawn[1],
             guess=guess,
         )
-        self.notes.value = status(in_words(made, chosen, outlook, law)) if self.laws.value else ""
+        said = in_words(made, chosen, outlook, law) if self.laws.value else []
+        self.notes.value = "".join(f"<p>{escape(text)}</p>" for text in said)
         self.points.value = tables.as_html(*curve_table(made, outlook, law, guess))
 
     def _failed(self, error: KitError) -> None:
