@@ -111,7 +111,8 @@ def _expected(
     o: Outlook, law: Scalability | None, most: int, turned: Callable[[float], float]
 ) -> list[_Line]:
     """The laws, from the run with 1 worker; the fit, from all runs."""
-    each = [1 + k * (most - 1) / 120 for k in range(121)] if most > 1 else [1.0]
+    each = [1 + k * (most - 1) / 60 for k in range(61)] if most > 1 else [1.0]
+    ends = (1.0, float(most))
 
     def line(name: str, of: Callable[[float], float], colour: str, dash: str) -> _Line:
         return _Line(name, [(n, turned(s)) for n in each if (s := of(n)) > 0], colour, dash)
@@ -121,8 +122,10 @@ def _expected(
         line("Brent: at least", o.least, green, ""),
         line("Brent: at most", o.most, green, "2 3"),
         line("Amdahl: all but overhead", o.amdahl, COLOURS["synthesizer"], "10 3 2 3"),
-        line("overhead: no worker busy", lambda _: o.overhead_s, "#888888", "1 5"),
     ]
+    if o.overhead_s:
+        flat = [(n, turned(o.overhead_s)) for n in ends]
+        found.append(_Line("overhead: no worker busy", flat, "#888888", "1 5"))
     if law:
         found.append(line("Universal Scalability", lambda n: 1 / law.throughput(n), OTHER, "14 3"))
         if 1 < law.peak <= most:
@@ -130,8 +133,9 @@ def _expected(
             name = f"its peak: {law.peak:.1f} workers"
             found.append(_Line(name, at, OTHER, mark="triangle"))
     if o.least_by_rate is not None:
-        floor, name = o.least_by_rate, f"rate cap: {o.useful:.1f} at once are useful"
-        found.append(line(name, lambda _: floor, "currentColor", "18 6"))
+        flat = [(n, turned(o.least_by_rate)) for n in ends]
+        name = f"rate cap: {o.useful:.1f} at once are useful"
+        found.append(_Line(name, flat, "currentColor", "18 6"))
     return found
 
 

@@ -63,7 +63,10 @@ class Guess(ipywidgets.VBox):  # type: ignore[misc]
 
     @property
     def value(self) -> tuple[int, float] | None:
-        """Workers and seconds; None while a field says neither."""
+        """Workers and seconds, as noted where they are; None while a field says neither."""
+        if self.noted:
+            workers, seconds = self.noted
+            return int(workers.value), float(seconds.value)
         try:
             return self._read()
         except UsageError:

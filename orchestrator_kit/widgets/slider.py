@@ -201,6 +201,8 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
 
     def _guessed(self) -> None:
         """Draw the prediction while it is written; the runs may be made meanwhile."""
+        if self.guess.noted:
+            return
         self.guess.said.value = ""
         self._draw_curve()
         self._go_on()
@@ -304,9 +306,9 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
 
     def _show(self) -> None:
         self.run = run = self._runs[self.pattern.value, self.workers.value]
+        self.gantt.value = svg.gantt(run)  # first what is looked at
         recall = score(self.task, run.answer).recall
         self.figures.value = status(f"{words(run)}, recall {tables.percent(recall)}.")
-        self.gantt.value = svg.gantt(run)
         self._draw_curve()
         self.table.value = tables.as_html(*table(run))
 
