@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator_kit import load_task, run
+from orchestrator_kit import load_task, measure, run
 from orchestrator_kit.playback import Timeline
 from orchestrator_kit.widgets.parts import words
 from tests import jupyter
@@ -26,6 +26,7 @@ SLIDER = (
     "from orchestrator_kit import load_task\nfrom orchestrator_kit.widgets import worker_slider",
     'worker_slider(load_task("legal"))',
 )
+PREDICT = 'worker_slider(load_task("legal"), predict=True)'
 
 # A worker whose name and findings are markup that would run, and a look at whether it has.
 REPLAY = (
@@ -55,6 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("lab")
     jupyter.notebook(made / "slider.ipynb", *SLIDER)
     jupyter.notebook(made / "replay.ipynb", *REPLAY)
+    jupyter.notebook(made / "predict.ipynb", SLIDER[0], PREDICT)
     return made
 
 
@@ -177,4 +179,29 @@ def test_a_hostile_record_is_text_in_the_browser(browser: Browser, lab: str) -> 
         second.locator("td", has_text="<img src=x onerror").first.wait_for()
         assert page.evaluate("window.ran") is None
         assert second.locator("img, script").count() == 0
+
+
+def test_a_prediction_by_keyboard_is_scored_and_the_curve_completes_itself(
+    browser: Browser, lab: str
+) -> None:
+    with jupyter.opened(browser, jupyter.in_lab(lab, "predict.ipynb")) as watch:
+        page, task = watch.page, load_task("legal")
+        jupyter.run_all(page, 2)
+        page.get_by_label("The shortest run needs").focus()
+        assert page.locator("text=with the laws").is_hidden()
+        for word in ("6", "55"):
+            page.keyboard.type(word)
+            page.keyboard.press("Tab")
+        drawn = page.locator("svg desc", has_text="your prediction: 6 workers, 55.0 s")
+        drawn.wait_for(state="attached")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=You said 6; the run says 5 workers")
+        page.locator("text=with the laws").wait_for(state="visible")
+        page.get_by_label("pattern", exact=True).select_option("parallelization")
+        last = f"16 workers: {measure(run(task, 'parallelization', workers=16)).latency_s:.1f} s"
+        page.wait_for_function(  # nobody moves anything: the page asks for the other runs
+            "last => [...document.querySelectorAll('svg desc')].some(d => "
+            "d.textContent.includes(last) && d.textContent.includes('15 workers: '))",
+            arg=last,
+        )
         watch.settled()
