@@ -72,6 +72,16 @@ def test_a_reply_bound_to_a_schema_is_that_json(model: LocalModel) -> None:
 
 
 @needs_extra
+@pytest.mark.parametrize(
+    "part", [{"type": "object"}, {"type": "object", "properties": {"built": {"type": "integer"}}}]
+)
+def test_a_schema_need_not_name_or_require_its_parts(model: LocalModel, part: object) -> None:
+    form = Format.of("open", {"type": "object", "properties": {"bridge": part}})
+    reply = asyncio.run(model.complete(question(BRIDGE + " Describe the bridge as JSON.", form)))
+    assert reply.text.lstrip().startswith("{")
+
+
+@needs_extra
 def test_usage_is_stated_and_there_is_no_cost(model: LocalModel) -> None:
     reply = asyncio.run(model.complete(question("Name three fruits.")))
     assert not reply.usage.estimated

@@ -169,9 +169,9 @@ def _bounded(schema: dict[str, Any], room: int) -> dict[str, Any]:
     if kind == "string" and "enum" not in schema:
         most = max(8, min(room, _LONGEST_TEXT))
         return schema | {"maxLength": min(most, schema.get("maxLength", most))}
-    if kind != "object":
+    if kind != "object" or "properties" not in schema:  # one of any names has no length to bound
         return schema
-    if len(schema["required"]) < len(schema["properties"]):
+    if len(schema.get("required", ())) < len(schema["properties"]):
         return _fewer(schema, room)
     room -= sum(len(name) + 6 for name in schema["properties"])
     open_ended = [v for v in schema["properties"].values() if v.get("type") == "array"]
@@ -192,7 +192,7 @@ def _fewer(schema: dict[str, Any], room: int) -> dict[str, Any]:
     for name, part in schema["properties"].items():
         bounded = _bounded(part, min(room, _LONGEST_ITEM))
         room -= len(name) + 6 + _longest(bounded)
-        if room < 0 and name not in schema["required"]:
+        if room < 0 and name not in schema.get("required", ()):
             break
         kept[name] = bounded
     return schema | {"properties": kept}
@@ -202,10 +202,11 @@ def _longest(schema: dict[str, Any]) -> int:
     """Characters of the longest JSON that a bounded schema allows, near enough."""
     if "enum" in schema:
         return max(len(value) for value in schema["enum"]) + 2
-    if schema["type"] == "array":
+    if schema.get("type") == "array":
         return int(schema["maxItems"]) * (_longest(schema["items"]) + 2) + 2
-    if schema["type"] == "object":
-        return 2 + sum(len(n) + 6 + _longest(v) for n, v in schema["properties"].items())
+    if schema.get("type") == "object":
+        parts = schema.get("properties", {})
+        return 2 + sum(len(n) + 6 + _longest(v) for n, v in parts.items())
     return int(schema.get("maxLength", 5)) + 2
 
 
