@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import AbstractContextManager, nullcontext
@@ -117,7 +118,12 @@ def _pool(executor: Executor | None, trials: int) -> AbstractContextManager[Exec
     if executor is not None:
         return nullcontext(executor)
     processes = max(1, min(os.cpu_count() or 1, -(-trials // CHUNK)))
-    return ProcessPoolExecutor(processes)
+    return ProcessPoolExecutor(processes, initializer=_deaf)
+
+
+def _deaf() -> None:
+    """Leave Ctrl-C to the process that owns the pool: it ends the others, and says so once."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _made(pool: Executor, task: Task, points: Sequence[Point]) -> Iterator[list[Row]]:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator_kit import POLICIES, Document, Run, Specialist, Task, measure, run
@@ -214,6 +214,8 @@ def test_the_same_points_and_seed_give_the_same_fit() -> None:
     ),
     st.sampled_from([None, 1.0]),
 )
+# Here the nearest curve writes off what one worker did, and leaves that open.
+@example([(1, 1.0), (1, 1.0), (2, 14.0), (4, 1.0), (5, 1.0)], None)
 def test_whatever_was_measured_the_fit_is_possible_and_no_step_aside_is_nearer(
     points: list[tuple[int, float]], alone: float | None
 ) -> None:
@@ -221,7 +223,8 @@ def test_whatever_was_measured_the_fit_is_possible_and_no_step_aside_is_nearer(
         found = fit_universal(points, alone=alone, resamples=20)
     except UsageError:
         assert alone is None
-        assert all(n > 1 for n, _ in points), "what one worker does was measured"
+        told = fit_universal(points, alone=points[0][1], resamples=20)  # as the error advises
+        assert 0 <= told.contention <= 1
         return
     a, b, c = found.contention, found.coherence, found.alone
     assert 0 <= a <= 1
