@@ -14,7 +14,7 @@ import ipywidgets  # type: ignore[import-untyped]
 
 from orchestrator_kit import clock, estimates, experiments, tables
 from orchestrator_kit.errors import KitError
-from orchestrator_kit.events import Event, RunEnded, RunStarted
+from orchestrator_kit.events import CallStarted, Event, RunEnded, RunStarted
 from orchestrator_kit.record import Run
 from orchestrator_kit.status import RunStatus
 from orchestrator_kit.widgets.bench import Bench, Setup, idle
@@ -167,7 +167,7 @@ class LiveRuns(ipywidgets.VBox):  # type: ignore[misc]
         if isinstance(event, RunStarted):
             self._began_at = asyncio.get_running_loop().time() - event.t
             self._tick()
-        elif isinstance(event, RunEnded):
+        elif isinstance(event, CallStarted | RunEnded):
             self._draw()
 
     def _tick(self) -> None:
