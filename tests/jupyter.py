@@ -155,7 +155,7 @@ def opened(browser: Browser, address: str, *, dark: bool = False) -> Iterator[Wa
     context.set_default_timeout(SECONDS * 1000 / 3)
     watch = Watch(context.new_page())
     try:
-        watch.page.goto(address)
+        watch.page.goto(address, wait_until="commit")  # a page without code loads while it runs
         yield watch
     finally:
         context.close()
