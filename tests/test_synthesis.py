@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 from orchestrator_kit.answer import Answer, Failure, Report, Statement
 from orchestrator_kit.crew import Crew
 from orchestrator_kit.errors import UnknownName
-from orchestrator_kit.events import CallRefused, CallStarted
+from orchestrator_kit.events import CallRefused, CallStarted, Event
 from orchestrator_kit.experiments import run
+from orchestrator_kit.loading import load_task
 from orchestrator_kit.models.faults import Faults
 from orchestrator_kit.models.simulated import PROFILES, SimulatedModel
+from orchestrator_kit.patterns.orchestrator_worker import orchestrator_worker
 from orchestrator_kit.patterns.synthesis import Shape, synthesize
 from orchestrator_kit.record import Run
 from orchestrator_kit.tasks import Budget, Document, Specialist, Task
@@ -108,6 +111,24 @@ def test_where_no_reply_can_hold_the_answer_it_is_written_in_portions() -> None:
     assert len(synthesizers(record)) >= 3
     assert said(record) == {f.text for r in found for f in r.findings}
     assert gaps(record) == []
+
+
+def test_a_tree_whose_levels_get_no_shorter_ends() -> None:
+    """Parts of a third of a small window, of which no two fit: halved again, level after level."""
+    small = SimulatedModel(0, replace(PROFILES["small"], window=1_200))
+    calls: list[CallStarted] = []
+
+    def count(event: Event) -> None:
+        if isinstance(event, CallStarted) and event.role == "synthesizer":
+            calls.append(event)
+            assert len(calls) < 200, "it condenses the same findings again and again"
+
+    task = load_task("legal")
+    pattern = partial(orchestrator_worker, synthesis="tree")
+    done = run(task, pattern, SimulatedModel(0), models={"synthesizer": small}, listen=count)
+    assert done.status == "done"
+    assert calls
+    assert done.answer.statements
 
 
 def test_a_part_that_fails_loses_nothing_and_is_declared() -> None:

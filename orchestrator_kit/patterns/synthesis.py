@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
-from math import ceil
 from typing import Literal, get_args
 
 from orchestrator_kit.answer import Answer, Report, merge
@@ -18,6 +18,7 @@ Shape = Literal["auto", "flat", "tree"]
 # The replies of a level may be so many times as long as the answer in all, since few of them use
 # up their limit; at 1.0 answers came out too short (benchmarks/synthesis.py).
 ENOUGH = 1.25
+SHRINKS = 0.9  # a level must come down to this share of what it reads, or the tree would not end
 
 
 async def synthesize(
@@ -51,10 +52,11 @@ async def _by_levels(crew: Crew, task: Task, reports: Sequence[Report]) -> Answe
 
     Where no single reply of this model may be as long as the answer, each of the last calls writes
     a portion of it, and code joins these: a small window then costs coherence, but not what was
-    found.
+    found. In a very small one a level may write as much as it read: that ends the tree as well.
     """
     level = [r for r in reports if r.findings]
     failed = [r for r in reports if not r.findings]
+    before = math.inf
     while True:
         last = synthesizer.answer(task, [*level, *failed])
         one_reply = crew.room_for(last) >= task.budget.answer_tokens
@@ -63,8 +65,10 @@ async def _by_levels(crew: Crew, task: Task, reports: Sequence[Report]) -> Answe
         pieces = [piece for report in level for piece in _pieces(crew, task, report)]
         portions = 1 if one_reply else _portions(crew, task)
         batches = _batches(crew, task, pieces, max(1, len(pieces) // portions))
-        if all(len(batch) < 2 for batch in batches):
-            if one_reply and pieces == level:
+        size = sum(crew.count_tokens(f.text) for report in level for f in report.findings)
+        stuck, before = size > SHRINKS * before, size
+        if stuck or all(len(batch) < 2 for batch in batches):
+            if one_reply and (stuck or pieces == level):
                 raise ContextOverflow("not even two reports fit the window together")
             return merge(level, crew.count_tokens, task.budget.answer_tokens)
         async with together() as group:
@@ -90,7 +94,7 @@ async def _part(crew: Crew, task: Task, batch: Sequence[Report]) -> Report:
 def _portions(crew: Crew, task: Task) -> int:
     """In how many replies the answer has to be written, for them to be as long as it may be."""
     room = crew.room_for(synthesizer.part(task, ()))
-    return ceil(ENOUGH * task.budget.answer_tokens / room)
+    return math.ceil(ENOUGH * task.budget.answer_tokens / room)
 
 
 def _batches(crew: Crew, task: Task, pieces: Sequence[Report], most: int) -> list[list[Report]]:
