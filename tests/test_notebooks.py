@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -242,3 +244,17 @@ def test_a_solution_passes_its_check() -> None:
     for path in EXECUTED:
         if path.parent.name == "solutions":
             assert any("passed. " in json.dumps(o) for o in outputs(path))
+
+
+@pytest.mark.notebook
+def test_a_changed_number_in_a_stored_output_fails_the_notebook_test(tmp_path: Path) -> None:
+    copy = tmp_path / "changed.ipynb"
+    text = (ROOT / "notebooks" / "00_start_here.ipynb").read_text("utf-8")
+    number = re.search(r"(\d+),(\d{3}) tokens for each", text)
+    assert number
+    wrong = f"{number[1]},{(int(number[2]) + 1) % 1000:03} tokens for each"
+    copy.write_text(text.replace(number[0], wrong), "utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "nbval", "--nbval", "-q", str(copy)]
+    tested = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert tested.returncode == 1
+    assert wrong in tested.stdout
