@@ -80,15 +80,15 @@ class Outcome:
         return (self.prediction.sure - self.right) ** 2
 
     def __str__(self) -> str:
-        unit = f" {self.unit}" if self.unit else ""
-        text = f"You said {_said(self.prediction.value)}; the run says {_said(self.measured)}{unit}"
+        found = _with(self.measured, self.unit)
+        text = f"You said {_said(self.prediction.value)}; the run says {found}"
         if self.right:
             return f"{text}. That is right."
         if self.off is None:
             return f"{text}. Look why."
         side = "too high" if self.off > 0 else "too low"
         share = f" ({abs(self.off / self.measured):.0%})" if self.measured else ""  # type: ignore[operator]
-        return f"{text}: {_said(abs(self.off))}{unit} {side}{share}. Look why."
+        return f"{text}: {_with(abs(self.off), self.unit)} {side}{share}. Look why."
 
     __repr__ = __str__
 
@@ -107,6 +107,12 @@ def predict(question: str, value: Value, *, sure: float = 0.5) -> Prediction:
 
 def _folded(value: Value) -> str:
     return str(value).strip().casefold().replace("-", "_").replace(" ", "_")
+
+
+def _with(value: Value, unit: str) -> str:
+    """A value in its unit, which is in the plural: 1 worker, 2 workers."""
+    one = value == 1 and unit.endswith("s") and " " not in unit
+    return f"{_said(value)} {unit[:-1] if one else unit}".rstrip()
 
 
 def _said(value: Value) -> str:

@@ -63,6 +63,11 @@ def test_the_outcome_says_how_far_off_it_was(
     assert words in str(Prediction("q", said).against(measured))
 
 
+def test_one_of_a_unit_is_said_in_the_singular() -> None:
+    said = str(Prediction("q", 6).against(7, "workers"))
+    assert said == "You said 6; the run says 7 workers: 1 worker too low (14%). Look why."
+
+
 def test_within_accepts_a_share_more_or_less() -> None:
     said = Prediction("q", 90.0)
     assert said.against(100.0, within=0.1).right
