@@ -424,6 +424,17 @@ def test_lab_says_what_is_missing(okit: Okit, monkeypatch: pytest.MonkeyPatch) -
     assert okit("lab", "nowhere").complaint.startswith("nowhere: no such folder")
 
 
+@pytest.mark.parametrize("user", [0, 1000])
+def test_lab_may_be_opened_by_root_who_alone_is_in_a_container(
+    okit: Okit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, user: int
+) -> None:
+    called: list[list[str]] = []
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(subprocess, "call", lambda command, env: called.append(command) or 0)
+    assert okit("lab", str(tmp_path)).code == 0
+    assert ("--allow-root" in called[0]) == (user == 0)
+
+
 @pytest.mark.parametrize(
     "words",
     [

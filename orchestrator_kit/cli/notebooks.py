@@ -53,6 +53,8 @@ def lab(
         command += [f"--VoilaConfiguration.extension_allowlist={name}" for name in _EXTENSIONS]
         searched = [str(_TEMPLATES), *filter(None, [environment.get("JUPYTER_PATH")])]
         environment["JUPYTER_PATH"] = os.pathsep.join(searched)
+    elif os.name == "posix" and os.geteuid() == 0:  # in a container there is often nobody else
+        command += ["--allow-root"]
     command += [] if browser else ["--no-browser"]
     raise typer.Exit(subprocess.call(command, env=environment))  # noqa: S603
 
