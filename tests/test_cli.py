@@ -430,7 +430,7 @@ def test_lab_may_be_opened_by_root_who_alone_is_in_a_container(
 ) -> None:
     called: list[list[str]] = []
     monkeypatch.setattr(os, "geteuid", lambda: user)
-    monkeypatch.setattr(subprocess, "call", lambda command, env: called.append(command) or 0)
+    monkeypatch.setattr(subprocess, "call", lambda command, **_: called.append(command))
     assert okit("lab", str(tmp_path)).code == 0
     assert ("--allow-root" in called[0]) == (user == 0)
 
