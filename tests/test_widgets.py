@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import ipywidgets  # type: ignore[import-untyped]
 import pytest
 
 from orchestrator_kit import (
@@ -24,6 +25,7 @@ from orchestrator_kit import (
     run,
     scaling,
     svg,
+    widgets,
 )
 from orchestrator_kit.errors import UnknownName, UsageError
 from orchestrator_kit.metrics import calls
@@ -418,3 +420,19 @@ def test_without_ipywidgets_the_install_command_is_named() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'orchestrator-kit[notebook]'" in done.stdout
+
+
+def test_nothing_in_any_widget_is_out_of_the_keyboards_reach() -> None:
+    """An accordion's headings take no focus; what an Output shows cannot be tested."""
+    task = load_task("legal")
+    open_parts = [
+        worker_slider(task),
+        worker_slider(task, predict=True),
+        widgets.pattern_lab(task),
+        widgets.failure_panel(task),
+        widgets.replay(run(task), task),
+    ]
+    while open_parts:
+        part = open_parts.pop()
+        assert not isinstance(part, ipywidgets.Accordion | ipywidgets.Output), type(part)
+        open_parts.extend(getattr(part, "children", ()))

@@ -16,6 +16,7 @@ from orchestrator_kit.patterns import PATTERNS, pattern_named
 from orchestrator_kit.record import Run
 from orchestrator_kit.scoring import score
 from orchestrator_kit.tasks import Task
+from orchestrator_kit.widgets.controls import Fold
 from orchestrator_kit.widgets.expected import curve_table, in_words
 from orchestrator_kit.widgets.guess import Guess
 from orchestrator_kit.widgets.parts import status, table, words
@@ -142,10 +143,11 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
         controls = [self.workers, self.pattern, *([] if self.follows else [self.button])]
         self.controls = ipywidgets.HBox(controls, layout=row)
         self.views = ipywidgets.HBox([self.view, self.laws], layout=row)
-        self.twins = ipywidgets.Accordion(
-            [self.table, self.points],
-            titles=("The same calls as a table", "The same curve as a table"),
-            selected_index=None,
+        self.twins = ipywidgets.VBox(
+            [
+                Fold("The same calls as a table", "The bars of the Gantt, row by row", self.table),
+                Fold("The same curve as a table", "Points and laws, by workers", self.points),
+            ]
         )
 
     def __repr__(self) -> str:
