@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from orchestrator_kit.answer import Report
 from orchestrator_kit.events import (
@@ -104,6 +105,19 @@ class Measures:
     def speedup(self) -> float:
         """Work over latency: how many calls were in flight on average."""
         return self.work_s / self.latency_s if self.latency_s else 1.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a run took, under the names that scripts read; times to the microsecond."""
+        return {
+            "calls": self.calls,
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "tokens_estimated": self.estimated,
+            "cost_usd": None if self.cost_usd is None else round(self.cost_usd, 9),
+            "latency_s": round(self.latency_s, 6),
+            "critical_path_s": round(self.critical_path_s, 6),
+            "work_s": round(self.work_s, 6),
+        }
 
 
 @lru_cache(maxsize=512)

@@ -1,14 +1,22 @@
 """A small task that several test files share: two documents, three specialists, six facts."""
 
+from __future__ import annotations
+
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from orchestrator_kit.loading import load_task
 from orchestrator_kit.tasks import Task
+from tests import jupyter
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 os.environ["OKIT_DIARY"] = "off"  # tests are nobody's study; those of the diary say where
 
@@ -115,6 +123,17 @@ def small_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_task(small_folder: Path) -> Task:
     """The small task, loaded."""
     return load_task(small_folder)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser; its module says whether one is needed."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as p:
+        found = p.chromium.launch(executable_path=jupyter.chromium(), args=jupyter.FLAGS)
+        yield found
+        found.close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from orchestrator_kit import exercises
 
 if TYPE_CHECKING:
@@ -40,6 +42,12 @@ def missing() -> str:
     except ModuleNotFoundError:
         return "playwright is not installed"
     return "" if chromium() else "no Chromium on this machine (Debian: apt install chromium)"
+
+
+def skip_without_browser() -> None:
+    """Leave out the tests of a module, and say why; where a browser is required they fail."""
+    if (lacks := missing()) and os.environ.get(REQUIRED) != "required":
+        pytest.skip(lacks, allow_module_level=True)
 
 
 def chromium() -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +16,7 @@ from tests import jupyter
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-if (lacks := jupyter.missing()) and os.environ.get(jupyter.REQUIRED) != "required":
-    pytest.skip(lacks, allow_module_level=True)
+jupyter.skip_without_browser()
 
 pytestmark = pytest.mark.notebook
 
@@ -38,16 +36,6 @@ REPLAY = (
     "record = run(task).to_jsonl().replace('\"s8\"', bad)\n"
     "replay(Run.from_jsonl(record.replace('\"financial analyst\"', bad)))",
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as p:
-        found = p.chromium.launch(executable_path=jupyter.chromium(), args=jupyter.FLAGS)
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ the documentation does; elsewhere they are taken and thrown away.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +21,7 @@ from tests.servers import ChatServer, says, stalls
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
 
-if (lacks := jupyter.missing()) and os.environ.get(jupyter.REQUIRED) != "required":
-    pytest.skip(lacks, allow_module_level=True)
+jupyter.skip_without_browser()
 
 pytestmark = pytest.mark.notebook
 ROOT = Path(__file__).parent.parent
@@ -38,16 +36,6 @@ IMPORTS = (
     "import asyncio\nfrom orchestrator_kit import EndpointModel, load_task, run\n"
     f"from orchestrator_kit.widgets import {', '.join(WIDGETS)}"
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as p:
-        found = p.chromium.launch(executable_path=jupyter.chromium(), args=jupyter.FLAGS)
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")

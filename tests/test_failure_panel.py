@@ -11,7 +11,6 @@ import pytest
 
 from orchestrator_kit import (
     POLICIES,
-    Document,
     EndpointModel,
     Faults,
     Run,
@@ -31,12 +30,9 @@ from orchestrator_kit.widgets import FailurePanel, failure_panel
 from orchestrator_kit.widgets.controls import Fold
 from tests.fakes import FunctionModel, findings
 from tests.servers import ChatServer, says
-from tests.test_lab import seen
+from tests.test_lab import HOSTILE, LEASE, OWED, seen
 
 LEGAL = load_task("legal")
-HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
-LEASE = Document("a.md", "# Rent\n\nThe tenant owes 900 crowns a month.")
-OWED = Task("What is owed?", (LEASE,), (Specialist("clerk", "Rent and crowns."),))
 
 
 def disturbed(fault: str, recovery: str = "retry", **options: Any) -> Run:
