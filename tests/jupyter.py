@@ -66,6 +66,17 @@ def notebook(path: Path, *cells: str) -> Path:
     return path
 
 
+def unrun(source: Path, folder: Path) -> Path:
+    """A copy of a notebook without stored outputs, so that its prompts tell of this run alone."""
+    made = exercises.read(source)
+    for cell in made["cells"]:
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    path = folder / source.name
+    path.write_text(json.dumps(made), "utf-8")
+    return path
+
+
 @contextmanager
 def lab(folder: Path, *, dark: bool = False) -> Iterator[str]:
     """JupyterLab on a folder, with settings of its own; yields its address with the token."""

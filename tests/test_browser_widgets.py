@@ -25,6 +25,7 @@ jupyter.skip_without_browser()
 
 pytestmark = pytest.mark.notebook
 ROOT = Path(__file__).parent.parent
+LAB = ROOT / "notebooks" / "07_compare_lab.ipynb"
 
 WIDGETS = {
     "pattern_lab": 'pattern_lab("legal")',
@@ -105,11 +106,10 @@ def use_all(scope: Locator) -> int:
 def test_the_notebook_of_the_lab_follows_the_workers_by_keyboard(
     browser: Browser, tmp_path: Path
 ) -> None:
-    name = "07_compare_lab.ipynb"
-    (tmp_path / name).write_bytes((ROOT / "notebooks" / name).read_bytes())
+    copy = jupyter.unrun(LAB, tmp_path)
     with (
         jupyter.lab(tmp_path) as address,
-        jupyter.opened(browser, jupyter.in_lab(address, name)) as watch,
+        jupyter.opened(browser, jupyter.in_lab(address, copy.name)) as watch,
     ):
         jupyter.run_all(watch.page, 8)
         shown = watch.page.locator(".jp-CodeCell", has_text="pattern_lab(").last
@@ -118,10 +118,8 @@ def test_the_notebook_of_the_lab_follows_the_workers_by_keyboard(
 
 
 def test_the_same_lab_as_a_page_without_code(browser: Browser, tmp_path: Path) -> None:
-    name = "07_compare_lab.ipynb"
-    (tmp_path / name).write_bytes((ROOT / "notebooks" / name).read_bytes())
     with (
-        jupyter.page_without_code(tmp_path / name) as address,
+        jupyter.page_without_code(jupyter.unrun(LAB, tmp_path)) as address,
         jupyter.opened(browser, address) as watch,
     ):
         follows(watch)
