@@ -22,7 +22,7 @@ import pytest
 from orchestrator_kit import exercises
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Page
 
 Cell = dict[str, Any]
 REQUIRED = "OKIT_BROWSER"  # "required" where a missing browser is a failure: in CI
@@ -187,15 +187,13 @@ def in_lab(address: str, name: str) -> str:
 
 
 def run_all(page: Page, cells: int) -> None:
-    """Run every cell to the last prompt; again where a cold JupyterLab dropped the request."""
-    page.wait_for_selector(".jp-NotebookPanel-notebook .jp-InputArea-prompt")
-    page.wait_for_function("() => document.querySelector('.jp-Notebook-ExecutionIndicator')")
+    """Run every cell to the last prompt; again where a cold JupyterLab dropped the request.
+
+    Not before the kernel is there: JupyterLab would ask which one to take, and stay asking.
+    """
+    page.wait_for_function(_READY)
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
-        if (dialog := page.locator(".jp-Dialog")).count():  # asked where it was slow to find one
-            assert "Select Kernel" in dialog.first.inner_text(), dialog.first.inner_text()
-            dialog.locator("button.jp-mod-accept").click()
-            dialog.wait_for(state="detached")
         page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
         page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
         try:
@@ -206,10 +204,20 @@ def run_all(page: Page, cells: int) -> None:
     raise AssertionError("the cells did not run")
 
 
+_READY = """() => {
+    const state = document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status;
+    const kernel = document.querySelector('.jp-Toolbar-kernelName')?.innerText;
+    return state === 'idle' && kernel && kernel !== 'No Kernel';
+}"""
 _COUNTED = """n => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
     .filter(p => /\\[\\d+\\]/.test(p.textContent)).length >= n"""
 
 
-def status(scope: Page | Locator) -> str:
-    """The line that a widget says of itself."""
-    return scope.locator('[role="status"]').first.inner_text()
+def says(page: Page, words: str) -> None:
+    """Wait until the first line that a widget says of itself has these words.
+
+    It comes after the picture, by a message of its own.
+    """
+    page.wait_for_function(
+        "w => document.querySelector('[role=status]')?.innerText.includes(w)", arg=words
+    )

@@ -64,13 +64,11 @@ def follows_the_keyboard(watch: jupyter.Watch) -> None:
     """One more worker by a key press: figures and Gantt are those that the package computes."""
     page, task = watch.page, load_task("legal")
     page.wait_for_selector('[role="status"]')
-    assert words(run(task, workers=4)) in jupyter.status(page)
+    jupyter.says(page, words(run(task, workers=4)))
     page.locator(".noUi-handle").first.focus()
     page.keyboard.press("ArrowRight")
     five = words(run(task, workers=5))
-    page.wait_for_function(
-        "w => document.querySelector('[role=status]').innerText.includes(w)", arg=five
-    )
+    jupyter.says(page, five)
     assert "5 workers" in (page.locator("svg[role=img] desc").first.text_content() or "")
     watch.settled()
 
@@ -125,7 +123,7 @@ def test_a_run_is_played_and_read_by_keyboard_alone(browser: Browser, lab: str) 
         tab_to(page, "Next event")
         page.keyboard.press("Enter")
         shows(page, 0, f"at {line.moments[1].t:.1f} s")
-        assert "the plan is made" in jupyter.status(page)
+        jupyter.says(page, "the plan is made")
         tab_to(page, "32x")
         page.keyboard.press("Space")  # the list opens
         page.keyboard.press("End")
@@ -135,7 +133,7 @@ def test_a_run_is_played_and_read_by_keyboard_alone(browser: Browser, lab: str) 
         page.keyboard.press("Enter")
         shows(page, 0, f"at {line.duration:.1f} s")  # the browser plays to the very end
         page.locator("button", has_text="Play").first.wait_for()
-        assert "the run is done" in jupyter.status(page)
+        jupyter.says(page, "the run is done")
 
         tab_to(page, "Calls")
         page.keyboard.press("Enter")
