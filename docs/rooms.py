@@ -19,7 +19,7 @@ BEGIN, END = "<!-- rooms: drawn by docs/rooms.py -->\n", "<!-- /rooms -->"
 
 # From the ground up: a room may import rooms of the storeys below its own, never beside or above.
 STOREYS: tuple[tuple[str, ...], ...] = (
-    ("errors", "text", "staff", "group"),
+    ("errors", "text", "staff", "group", "catalogue"),
     ("ranking", "tasks", "plan", "answer", "clock", "recovery", "laws", "diary", "claims"),
     ("models", "loading", "predictions"),
     ("events", "roles", "purse"),
@@ -30,10 +30,11 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("tables",),
     ("comparison", "picture", "verdicts", "recorded"),
     ("experiments", "svg", "cases"),
-    ("estimates", "trials", "progress", "checks", "exercises"),
+    ("estimates", "trials", "progress"),
     ("rematch", "grid", "figures", "widgets", "judge", "what_if"),
     ("sheet",),
-    ("sweep",),
+    ("sweep", "checks"),
+    ("exercises",),
     ("cli",),
 )
 

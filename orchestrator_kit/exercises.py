@@ -2,18 +2,20 @@
 
 An exercise has one source, its solution, written and executed. What stands between
 `### BEGIN SOLUTION` and `### END SOLUTION` is taken out by nbgrader's own preprocessors, so that a
-course which grades with nbgrader can take the same files. Imports nothing heavy before it works.
+course which grades with nbgrader can take the same files: cells with a solution, and cells that
+begin with `check("name", ...)`, get nbgrader's marks. Imports nothing heavy before it works.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from orchestrator_kit import diary
+from orchestrator_kit import checks, diary
 from orchestrator_kit.errors import MissingExtra, TaskError, UsageError
 from orchestrator_kit.record import write_atomic
 
@@ -26,6 +28,7 @@ _METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "name": "python", "pygments_lexer": "ipython3"},
 }
+_CHECK = re.compile(r'check\("([\w-]+)"')
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -82,7 +85,31 @@ def execute(path: Path, *, seconds: float = CELL_SECONDS) -> Path:
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
     ).execute(env=os.environ | {diary.VARIABLE: "off"})  # this is nobody's study
-    return write_atomic(path, _text(_settled(notebook)))
+    return write_atomic(path, _text(marked(_settled(notebook))))
+
+
+def marked(notebook: Notebook) -> Notebook:
+    """The notebook with nbgrader's marks on the cells that hold solutions and checks.
+
+    A check brings the points of its exercise; words that a person must read bring none.
+    TaskError for a check of an exercise that there is none of.
+    """
+    known = checks.exercises()
+    copied: Notebook = json.loads(json.dumps(notebook))
+    for cell in copied["cells"]:
+        text = source(cell)
+        solution, checked = "### BEGIN SOLUTION" in text, _CHECK.match(text)
+        cell["metadata"].pop("nbgrader", None)
+        if checked and checked[1] not in known:
+            raise TaskError(f"cell {cell['id']}: there is no exercise {checked[1]!r}")
+        if solution or checked:
+            graded = bool(checked) or cell["cell_type"] == "markdown"
+            marks = {"grade_id": cell["id"], "grade": graded, "locked": bool(checked)}
+            marks |= {"solution": solution, "task": False, "schema_version": 3}
+            if graded:
+                marks["points"] = known[checked[1]].level if checked else 0
+            cell["metadata"]["nbgrader"] = marks
+    return copied
 
 
 def read(path: Path) -> Notebook:

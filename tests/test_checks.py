@@ -1,204 +1,26 @@
-"""Exercise checks: right work in any style passes, wrong work is told why."""
+"""Exercise checks: how a verdict reads, how hints come, what the diary gets."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Callable, Iterator
-from graphlib import CycleError, TopologicalSorter
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from orchestrator_kit import checks
-from orchestrator_kit.checks import Plan, check, hint
+from orchestrator_kit import diary
+from orchestrator_kit.checks import Part, Verdict, book, check, exercises, hint, watch
 from orchestrator_kit.errors import UnknownName, UsageError
-
-FindCycle = Callable[[Plan], object]
-
-# --- right, in different styles ---
-
-
-def by_library(plan: Plan) -> list[str]:
-    try:
-        TopologicalSorter(plan).prepare()
-    except CycleError as e:
-        return list(e.args[1])  # the first is said again at the end, and it runs backwards
-    return []
-
-
-def by_recursion(plan: Plan) -> list[str]:
-    def walk(name: str, path: list[str]) -> list[str]:
-        if name in path:
-            return path[path.index(name) :]
-        for need in plan.get(name, []):
-            if circle := walk(need, [*path, name]):
-                return circle
-        return []
-
-    return next((circle for name in plan if (circle := walk(name, []))), [])
-
-
-def by_taking_away(plan: Plan) -> tuple[str, ...]:
-    """Takes away what can start, then follows what is left until it comes round."""
-    left = {name: [n for n in needs if n in plan] for name, needs in plan.items()}
-    while free := [name for name, needs in left.items() if not needs]:
-        left = {
-            name: [n for n in needs if n not in free]
-            for name, needs in left.items()
-            if name not in free
-        }
-    if not left:
-        return ()
-    walk = [next(iter(left))]
-    while walk.count(walk[-1]) == 1:
-        walk.append(left[walk[-1]][0])
-    return tuple(walk[walk.index(walk[-1]) : -1])
-
-
-@pytest.mark.parametrize("right", [by_library, by_recursion, by_taking_away])
-def test_right_answers_written_differently_pass(right: FindCycle) -> None:
-    verdict = check("plan-1", right)
-    assert verdict
-    assert "Right on" in str(verdict)
-
-
-# --- plausible and wrong ---
-
-
-def not_written(plan: Plan) -> None:
-    """The stub of the exercise."""
-
-
-def never_a_circle(plan: Plan) -> list[str]:
-    return []
-
-
-def everybody(plan: Plan) -> list[str]:
-    return list(plan)
-
-
-def only_itself(plan: Plan) -> list[str]:
-    return next(([name] for name, needs in plan.items() if name in needs), [])
-
-
-def only_pairs(plan: Plan) -> list[str]:
-    pairs = ([a, b] for a in plan for b in plan if a in plan.get(b, []) and b in plan[a])
-    return next(pairs, [])
-
-
-def met_before(plan: Plan) -> list[str]:
-    """Takes meeting a subtask a second time, on any walk, for a circle."""
-    seen: list[str] = []
-
-    def walk(name: str) -> bool:
-        if name in seen:
-            return True
-        seen.append(name)
-        return any(walk(need) for need in plan.get(name, []))
-
-    return seen if any(walk(name) for name in plan if name not in seen) else []
-
-
-def with_the_way_there(plan: Plan) -> list[str]:
-    """Returns the whole walk, also what only leads to the circle."""
-
-    def walk(name: str, path: list[str]) -> list[str]:
-        if name in path:
-            return path
-        for need in plan.get(name, []):
-            if circle := walk(need, [*path, name]):
-                return circle
-        return []
-
-    return next((circle for name in plan if (circle := walk(name, []))), [])
-
-
-def stumbles_over_unknown_needs(plan: Plan) -> list[str]:
-    def walk(name: str, path: list[str]) -> list[str]:
-        if name in path:
-            return path[path.index(name) :]
-        for need in plan[name]:
-            if circle := walk(need, [*path, name]):
-                return circle
-        return []
-
-    return next((circle for name in plan if (circle := walk(name, []))), [])
-
-
-def first_need_only(plan: Plan) -> list[str]:
-    """Follows only the first need of each subtask."""
-    return by_recursion({name: needs[:1] for name, needs in plan.items()})
-
-
-def goes_round_and_round(plan: Plan) -> list[str]:
-    for name in plan:
-        while plan.get(name):
-            name = plan[name][0]
-    return []
-
-
-def calls_itself(plan: Plan) -> list[str]:
-    def walk(name: str) -> None:
-        for need in plan.get(name, []):
-            walk(need)
-
-    for name in plan:
-        walk(name)
-    return []
-
-
-def takes_the_plan_apart(plan: Plan) -> list[str]:
-    found = by_recursion(plan)
-    plan.clear()
-    return found
-
-
-def yes_or_no(plan: Plan) -> bool:
-    return bool(by_recursion(plan))
-
-
-def one_by_one(plan: Plan) -> Iterator[str]:
-    yield from by_recursion(plan)
-
-
-def strangers(plan: Plan) -> list[str]:
-    return [name.upper() for name in by_recursion(plan)]
-
-
-def round_twice(plan: Plan) -> list[str]:
-    return by_recursion(plan) * 2
-
-
-def a_constant(plan: Plan) -> list[str]:
-    return ["s1", "s2"]
-
-
-@pytest.mark.parametrize(
-    ("wrong", "says"),
-    [
-        (not_written, "returned None"),
-        (never_a_circle, "But in this plan a subtask waits"),
-        (everybody, "nobody in this plan waits for itself"),
-        (only_itself, "But in this plan a subtask waits"),
-        (only_pairs, "But in this plan a subtask waits"),
-        (met_before, "nobody in this plan waits for itself"),
-        (with_the_way_there, "does not need"),
-        (stumbles_over_unknown_needs, "raised KeyError"),
-        (first_need_only, "But in this plan a subtask waits"),
-        (goes_round_and_round, "does not come to an end"),
-        (calls_itself, "calls itself without an end"),
-        (takes_the_plan_apart, "changed the plan"),
-        (yes_or_no, "Expected a list of ids; the function returned False"),
-        (one_by_one, "<generator object one_by_one>"),
-        (strangers, "is not the id of a subtask"),
-        (round_twice, "named once"),
-        (a_constant, "nobody in this plan waits for itself"),
-    ],
+from tests.answers.primitives import (
+    Plan,
+    by_library,
+    goes_round_and_round,
+    never_a_circle,
+    only_itself,
+    only_pairs,
+    stumbles_over_unknown_needs,
 )
-def test_wrong_answers_are_told_why(wrong: FindCycle, says: str) -> None:
-    verdict = check("plan-1", wrong)
-    assert not verdict
-    assert says in verdict.says
-    assert verdict.tried
 
 
 def test_the_verdict_names_the_smallest_failing_plan() -> None:
@@ -226,10 +48,6 @@ def test_what_is_no_function_is_refused_in_words() -> None:
     assert "raised TypeError" in str(check("plan-1", without_a_plan))
 
 
-def test_the_same_work_gets_the_same_verdict() -> None:
-    assert check("plan-1", only_pairs) == check("plan-1", only_pairs)
-
-
 def test_a_verdict_is_shown_as_text_in_a_notebook() -> None:
     def hostile(plan: Plan) -> str:
         return "<img src=x onerror=alert(1)>"
@@ -242,7 +60,7 @@ def test_a_verdict_is_shown_as_text_in_a_notebook() -> None:
 def test_a_verdict_offers_a_hint_and_does_not_give_it() -> None:
     text = str(check("plan-1", never_a_circle))
     assert 'hint("plan-1")' in text
-    assert all(h not in text for h in checks.EXERCISES["plan-1"].hints)
+    assert all(h not in text for h in exercises()["plan-1"].hints)
 
 
 def test_hints_come_one_step_at_a_time() -> None:
@@ -271,15 +89,104 @@ def test_a_check_leaves_tracing_as_it_was() -> None:
     assert sys.gettrace() is before
 
 
-def test_a_second_exercise_is_entered_in_a_few_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "EXERCISES", dict(checks.EXERCISES))
+@pytest.fixture
+def twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "_BOOK", dict(book._BOOK))
 
-    @checks.exercise("twice-1", "Add it to itself.")
-    def judge(double: Callable[[int], int]) -> checks.Verdict:
-        outcome = checks.watched(double, 21)
-        passed = outcome.value == 42
-        return checks.Verdict("twice-1", passed, outcome.complaint or "Compared on 21.")
+    @book.exercise("twice-1", title="Twice", level=2, notebook="00", hints=("Add it to itself.",))
+    def judge(double: object) -> Iterator[Part]:
+        yield Part("a function", watch.not_a_function(double), needed=True)
+        assert callable(double)
+        for n in (21, -3):
+            outcome = watch.watched(double, n)
+            wrong = outcome.complaint or (None if outcome.value == 2 * n else "Not twice as much.")
+            yield Part(f"twice {n}", wrong, repr(n))
 
+
+@pytest.mark.usefixtures("twice")
+def test_a_second_exercise_is_entered_in_a_few_lines() -> None:
     assert check("twice-1", lambda n: n + n)
     assert not check("twice-1", lambda n: n)
     assert "ZeroDivisionError" in str(check("twice-1", lambda n: n / 0))
+
+
+@pytest.mark.usefixtures("twice")
+def test_what_is_half_right_earns_half_the_points() -> None:
+    verdict = check("twice-1", lambda n: abs(n) * 2)
+    assert (verdict.earned, verdict.of, verdict.passed) == (1.0, 2, False)
+    assert "✔ twice 21" in str(verdict)
+    assert "✘ twice -3" in str(verdict)
+
+
+@pytest.mark.usefixtures("twice")
+def test_without_a_needed_part_nothing_is_earned() -> None:
+    verdict = check("twice-1", 42)
+    assert verdict.earned == 0
+    assert len(verdict.parts) == 1
+
+
+@pytest.mark.usefixtures("twice")
+def test_an_object_that_raises_when_it_is_looked_at_is_a_complaint() -> None:
+    class Hostile:
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError("hands off")
+
+        __hash__ = None  # type: ignore[assignment]
+
+    assert "hands off" in check("twice-1", lambda n: Hostile()).says
+
+
+@pytest.mark.usefixtures("twice")
+def test_an_async_function_runs_on_the_virtual_clock() -> None:
+    async def slowly(n: int) -> int:
+        await asyncio.sleep(3600)
+        return n + n
+
+    async def stuck(n: int) -> None:
+        await asyncio.Event().wait()
+
+    async def in_a_group(n: int) -> int:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(slowly(n // 0))
+        return n
+
+    assert check("twice-1", slowly)
+    assert watch.watched(slowly, 1).seconds == 3600
+    assert "waits for something that never happens" in check("twice-1", stuck).says
+    assert "ZeroDivisionError" in check("twice-1", in_a_group).says
+
+
+def test_a_loop_of_one_instruction_comes_to_an_end() -> None:
+    def forever(n: int) -> None:
+        while True:
+            pass
+
+    assert "does not come to an end" in str(watch.watched(forever, 1).complaint)
+
+
+@pytest.mark.usefixtures("twice")
+def test_checks_and_hints_are_noted_in_the_diary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(diary.VARIABLE, str(tmp_path / "diary.jsonl"))
+    check("twice-1", lambda n: abs(n) * 2)
+    hint("twice-1")
+    entries = [e for e in diary.read() if e.kind in ("check", "hint")]
+    assert [e.data for e in entries] == [
+        {"exercise": "twice-1", "earned": 1.0, "of": 2, "passed": False},
+        {"exercise": "twice-1", "step": 1},
+    ]
+
+
+def test_under_nbgrader_the_text_of_a_verdict_is_its_points(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    verdict = Verdict("x-1", (Part("a"), Part("b", "No.")), 3)
+    assert verdict._repr_mimebundle_()["text/plain"] == str(verdict)
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    assert verdict._repr_mimebundle_()["text/plain"] == "1.5"
+
+
+def test_a_verdict_says_what_was_right() -> None:
+    verdict = Verdict("x-1", (Part("a function", needed=True), Part("all of it")), 1)
+    assert str(verdict) == "x-1: passed, 1 of 1 point. Right: all of it."

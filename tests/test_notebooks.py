@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator_kit import exercises
+from orchestrator_kit import checks, exercises
 from orchestrator_kit.errors import TaskError, UsageError
 
 ROOT = Path(__file__).parent.parent
@@ -63,6 +63,21 @@ def prose(path: Path) -> list[str]:
 
 def outputs(path: Path) -> list[dict[str, Any]]:
     return [o for c in cells(path, "code") for o in c["outputs"]]
+
+
+def checked(path: Path) -> list[str]:
+    """The exercises whose checks stand in a notebook."""
+    return [m[1] for text in code(path) if (m := re.match(r'check\("([\w-]+)"', text))]
+
+
+def verdicts(path: Path) -> dict[str, str]:
+    """What each check in a notebook says, as text."""
+    found = {}
+    for cell in cells(path, "code"):
+        if m := re.match(r'check\("([\w-]+)"', exercises.source(cell)):
+            (output,) = cell["outputs"]
+            found[m[1]] = "".join(output["data"]["text/plain"])
+    return found
 
 
 def lines(text: str) -> int:
@@ -229,21 +244,39 @@ def test_a_fresh_run_gives_the_stored_outputs(executed: Path, tmp_path: Path) ->
 
 
 @pytest.mark.notebook
-def test_an_exercise_runs_to_the_end_and_fails_exactly_its_check(tmp_path: Path) -> None:
+@pytest.mark.parametrize("blank", BLANK, ids=named)
+def test_an_exercise_runs_to_the_end_and_fails_exactly_its_checks(
+    blank: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copy(blank, tmp_path))
+    exercises.execute(copy)
+    assert all(o["output_type"] != "error" for o in outputs(copy))
+    for name, verdict in verdicts(copy).items():
+        said = rf"{name}: not yet, 0 of \d points?\. [A-Z][^\n]{{20,}}[.?)]\n"
+        assert re.match(said, verdict), verdict
+
+
+@pytest.mark.parametrize("path", [p for p in EXECUTED if p.parent.name == "solutions"], ids=named)
+def test_a_solution_passes_its_checks(path: Path) -> None:
+    for name, verdict in verdicts(path).items():
+        assert verdict.startswith(f"{name}: passed, "), verdict
+
+
+def test_every_exercise_stands_in_the_notebook_that_it_names() -> None:
     for blank in BLANK:
-        copy = Path(shutil.copy(blank, tmp_path))
-        exercises.execute(copy)
-        assert all(o["output_type"] != "error" for o in outputs(copy))
-        verdicts = [t for o in outputs(copy) if "not yet" in (t := json.dumps(o))]
-        assert len(verdicts) == 1
-        assert "Is it written already" in verdicts[0]
+        named_here = [e.name for e in checks.exercises().values() if e.notebook == blank.stem]
+        assert sorted(checked(blank)) == sorted(named_here)
+    assert {e.notebook for e in checks.exercises().values()} <= {p.stem for p in BLANK}
 
 
-@pytest.mark.notebook
-def test_a_solution_passes_its_check() -> None:
-    for path in EXECUTED:
-        if path.parent.name == "solutions":
-            assert any("passed. " in json.dumps(o) for o in outputs(path))
+def test_the_cells_of_an_exercise_carry_its_name() -> None:
+    for path in BLANK:
+        ids = {c["id"] for c in cells(path)}
+        for name in checked(path):
+            assert {name, f"{name}-task", f"{name}-check", f"{name}-hint"} <= ids
+            (task,) = [exercises.source(c) for c in cells(path) if c["id"] == f"{name}-task"]
+            level = checks.exercises()[name].level
+            assert re.search(rf"^#+ .*\({name}, {'★' * level}\)$", task, re.M), task
 
 
 @pytest.mark.notebook
