@@ -19,6 +19,7 @@ from xml.etree import ElementTree
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation
@@ -160,11 +161,13 @@ def test_every_number_in_the_table_of_a_figure_is_drawn(name: str, data: Data) -
     checked = 0
     for table, ax in zip(parts(figures.table(picture)), axes, strict=True):
         undrawn = FIGURES["gantt"][1] if "lane" in table.columns else more
-        for row in table.rows:
+        for n, row in enumerate(table.rows):
             for column, cell in zip(table.columns, row, strict=True):
                 if column in undrawn:
                     continue
                 for value, half in numbers_in(cell):
+                    if column in (series := bars_of(ax)):
+                        assert series[column][n] == pytest.approx(value, abs=half), column
                     assert is_drawn(ax, row, column, value, half), f"{column} {cell} of {row}"
                     checked += 1
     assert checked >= 2 or name == "history"
@@ -222,6 +225,16 @@ def numbers_in(text: str) -> list[tuple[float, float]]:
         by = 100 if written.endswith("%") else 1
         found.append((float(plain) / by, half / by))
     return found
+
+
+def bars_of(ax: Axes) -> dict[str, list[float]]:
+    """The lengths of the bars of each part, in the order of the rows, by the column of the part."""
+    named = {"work on the critical path": "work on it"}
+    return {
+        named.get(label, label): [bar.get_width() for bar in container]
+        for container in ax.containers
+        if (label := str(container.get_label())) and isinstance(container, BarContainer)
+    }
 
 
 def is_drawn(ax: Axes, row: Any, column: str, value: float, half: float) -> bool:
