@@ -49,7 +49,7 @@ class Finding:
 
 
 # Axe is asked twice: what contrast is known to be is left out beforehand, for there it takes long.
-_RUN = """async ([rules, tags, apart]) => {
+_RUN = """async ([rules, tags, apart, within]) => {
     const results = ["violations", "incomplete"];
     const found = [];
     const ask = async (context, options) => {
@@ -60,23 +60,27 @@ _RUN = """async ([rules, tags, apart]) => {
     };
     const off = {"color-contrast": {enabled: false}};
     const others = rules?.filter(rule => rule !== "color-contrast");
-    if (!rules) await ask(document, {runOnly: tags, rules: off});
-    else if (others.length) await ask(document, {runOnly: {type: "rule", values: others}});
+    if (!rules) await ask(within, {runOnly: tags, rules: off});
+    else if (others.length) await ask(within, {runOnly: {type: "rule", values: others}});
     const contrast = {type: "rule", values: ["color-contrast"]};
     if (!rules || rules.length > others.length)
-        await ask({include: document, exclude: apart}, {runOnly: contrast});
+        await ask({include: within, exclude: apart}, {runOnly: contrast});
     return found;
 }"""
 _MATCHES = "([where, selector]) => !!document.querySelector(where)?.matches(selector)"
 
 
 def findings(
-    page: Page, known: Sequence[Known] = (), *, rules: Sequence[str] | None = None
+    page: Page,
+    known: Sequence[Known] = (),
+    *,
+    rules: Sequence[str] | None = None,
+    within: str = "html",
 ) -> list[Finding]:
-    """What axe finds on a page beside what is known, by all rules or by some."""
+    """What axe finds beside what is known, by all rules or some, in a page or a part of it."""
     page.evaluate(AXE_SCRIPT)
     apart = [k.selector for k in known if k.rule == CONTRAST]
-    rows: list[list[str]] = page.evaluate(_RUN, [rules, TAGS, apart])
+    rows: list[list[str]] = page.evaluate(_RUN, [rules, TAGS, apart, within])
     found = [Finding(rule, where, html[:300], says) for rule, where, html, says in rows]
     return [f for f in found if not _is_known(page, f, known)]
 
