@@ -26,11 +26,13 @@ PAIRS_THAT_DENY = frozenset({("rather", "than"), ("instead", "of"), ("opposed", 
 # What a denial turns around when nothing else follows it: "the gap does not exist".
 BARE = frozenset("exist exists present existing there anymore longer true so case here".split())
 
+SUBJECTS = frozenset("it they he she we you i there".split())  # a new subject ends its reach
+
 # "It is not true that ...", "I doubt that ...": the rest of the sentence is denied, all clauses.
 SAYINGS = frozenset("true case correct right think believe say says said claim mean agree".split())
 UNTRUE = frozenset("false wrong incorrect untrue mistaken".split())
 DOUBTS = frozenset("doubt doubts deny denies denied disagree disagrees".split())
-ANAPHORS = frozenset("that this it which statement claim".split())
+ANAPHORS = frozenset("that this it which i we statement claim".split())
 
 # Where a clause ends, besides punctuation.
 CLAUSE = frozenset(
@@ -113,7 +115,7 @@ GLUE = (
         """
         i we he she me my us just very really because thus hence however am being get gets got
         makes make made becomes become let lets please yes ok well still even too again therefore
-        though although
+        though although need needs needed seem seems tend tends ever actually
         """.split()
     )
     | CLAUSE
@@ -150,12 +152,15 @@ SYMMETRIC = frozenset(
     if axes.keys() & {*OPPOSITES["same"], *OPPOSITES[stem("connect")]}
 ) | frozenset(stem(w) for w in "compare compared next close belong related both between".split())
 
-# How a sentence begins that speaks to whoever marks, and what it speaks of.
+# Words to whoever marks, and of what they speak: at the beginning of a sentence, and anywhere.
 TO_MARKER = frozenset(
-    "ignore disregard forget give award mark grade treat accept count score rate say return output"
-    " please you grader".split()
+    """
+    ignore disregard forget give award grant mark grade treat accept count score rate say return
+    output grader
+    """.split()
 )
-OF_MARKING = frozenset(
-    "rubric mark marks point points credit grade mentioned correct instruction instructions grader"
-    " prompt full score".split()
+BEFORE_ORDERS = frozenset("please now just and so you must should dear grader system".split())
+PLAINLY_OF_MARKING = frozenset("rubric marks credit mentioned grader".split())
+OF_MARKING = PLAINLY_OF_MARKING | frozenset(
+    "mark point points grade correct instruction instructions prompt full score".split()
 )
