@@ -98,7 +98,8 @@ def sections(done: Validation, less: Validation) -> Iterator[str]:
     """What was judged, the shares, the differences, and the curve; `less` knew no opposites."""
     n = Counter(done.labels)
     yield (
-        f"{len(done.outcomes[0].counts)} questions, {len(done.labels):,} answers: {n['correct']:,} correct, "
+        f"{len(done.outcomes[0].counts)} questions, {len(done.labels):,} answers: "
+        f"{n['correct']:,} correct, "
         f"{n['contradictory']:,} contradictory, {n['incorrect']:,} incorrect. Each question is "
         f"judged with what was fitted on the questions of the other {FOLDS - 1} of {FOLDS} folds. "
         "*Apart*: the threshold sets the first two shares furthest apart on those questions. "
@@ -164,12 +165,8 @@ def main() -> int:
             )
         )
         return 0
-    show(
-        "matcher.py",
-        sections(questions, without_opposites(args.folder)),
-        write=args.write,
-        page=PAGE,
-    )
+    made = sections(validate(questions), validate(without_opposites(args.folder)))
+    show("matcher.py", made, write=args.write, page=PAGE)
     return 0
 
 

@@ -16,8 +16,8 @@ LESSER = 0.4  # what a light word, or one of an opening condition, weighs beside
 
 FEATURES = (
     "one",  # always 1
-    "own",  # share of the phrasing's own words, not the question's, that are met
-    "asked",  # share of its words from the question that are met
+    "own",  # share of the phrasing's own words that are met: no names, none of the question's
+    "given",  # share of its names and of its words from the question that are met
     "implied",  # the share of those that are not, where a pronoun may stand for them
     "order",  # share of its neighbouring words that are neighbours here too
     "beside",  # share of the statement's words that neither phrasing nor question has
@@ -87,9 +87,9 @@ def compare(
     agreeing = {p.wanted.stem for p in found if p.agrees} if turned else met
 
     whole = _share(heavy, agreeing)
-    own = {s: w for s, w in heavy.items() if s not in asked}
-    old = {s: w for s, w in heavy.items() if s in asked}
-    of_question = _share(old, agreeing) if old else whole
+    own = {s: w for s, w in heavy.items() if s not in asked and not wanted[s].name}
+    old = {s: w for s, w in heavy.items() if s in asked or wanted[s].name}
+    given = _share(old, agreeing) if old else whole
     first = min((p.met.start for p in found), default=0)
     pronoun = any(t.word in lex.PRONOUNS and t.start < first for t in statement)
     order = _order(statement, phrasing, found, whole)
@@ -100,8 +100,8 @@ def compare(
     features = (
         1.0,
         _share(own, agreeing) if own else whole,
-        of_question,
-        (1 - of_question) * pronoun,
+        given,
+        (1 - given) * pronoun if old else 0.0,
         order,
         len(beside) / max(len(said), 1),
         float(whole > 0.999),
@@ -115,15 +115,20 @@ def compare(
 def pairs(statement: Statement, phrasing: Statement) -> tuple[Pair, ...]:
     """For each content word of the phrasing the word of the statement that meets it, if any.
 
-    The same word comes before another one, and of several one that agrees.
+    The same word comes before another one, and of several one that agrees. A word that the
+    phrasing has itself stands for no other: in "central control of distributed work", "central"
+    is no opposite of "distributed".
     """
     said = [t for t in statement if t.content]
+    known = {t.stem for t in phrasing if t.content}
     found: dict[str, Pair] = {}
     for wanted in phrasing:
         if not wanted.content or wanted.stem in found:
             continue
         best: tuple[bool, bool] = (False, False)
         for met in said:
+            if met.stem in known and met.stem != wanted.stem:
+                continue
             relation = meets(met.word, met.stem, met.name, wanted.word, wanted.stem, wanted.name)
             if not relation:
                 continue

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from orchestrator_kit.matching import lexicon as lex
-from orchestrator_kit.text import stem
 
 _TOKEN = re.compile(
     r"""(?P<number>\d+(?:[.,]\d+)*)%?|(?P<word>[^\W\d_]+(?:['"\u2019`](?:t|s|re|ll|ve|d|m)(?![^\W_]))?)"""
@@ -19,7 +18,6 @@ _NOT = re.compile(
 )
 _QUOTES = str.maketrans(dict.fromkeys('\u2019`"', "'"))
 _NUMBERS = {w: str(n) for n, w in enumerate("zero one two three four five six seven eight".split())}
-NEAR = 4  # content words, of which a denial turns one around
 WINDOW = 40  # words of a statement that are read at once
 
 
@@ -118,7 +116,7 @@ def _term(word: str, m: re.Match[str], before: Sequence[Term], text: str, clause
     if len(word) == 1 and word != "i" and (word != "a" or _names_a(m, before, text)):
         return Term(word, word, start, end, name=True, clause=clause)
     return Term(
-        word, stem(word), start, end, glue=word in lex.GLUE or len(word) == 1, clause=clause
+        word, lex.root(word), start, end, glue=word in lex.GLUE or len(word) == 1, clause=clause
     )
 
 
@@ -193,10 +191,16 @@ def _denied(terms: Sequence[Term], reach: Sequence[int], *, noun: bool) -> list[
     ends = [j for j in range(reach[0], len(terms)) if terms[j].word in lex.SUBJECTS]
     if noun:
         ends += [j for j in range(reach[0], len(terms)) if terms[j].glue]
-    reach = [j for j in reach if j < min(ends, default=len(terms))][:NEAR]
+    reach = [j for j in reach if j < min(ends, default=len(terms))]
+    reach = [j for j in reach if not _helps(terms, j)] or reach[:1]
     polar = [j for j in reach if terms[j].stem in lex.OPPOSITES]
     plain = [j for j in reach if not terms[j].name] or list(reach)
     return (polar or plain[-1 if noun else 0 :])[:1]
+
+
+def _helps(terms: Sequence[Term], at: int) -> bool:
+    """Whether a word only leads to the next verb: "need to", "have to"."""
+    return terms[at].word in lex.HELPERS and at + 1 < len(terms) and terms[at + 1].word == "to"
 
 
 def _takes_back(terms: Sequence[Term]) -> bool:
