@@ -95,18 +95,22 @@ def weights_of(answers: Sequence[Answer]) -> np.ndarray:
     return weights
 
 
+def best(answers: Sequence[Answer], weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The score of each answer's best reading, and how much of its phrasing that has."""
+    scores, topics = [], []
+    for a in answers:
+        each = a.features @ weights
+        at = int(np.argmax(each))
+        scores.append(float(each[at]))
+        topics.append(a.eligible[at].likeness.topic if a.eligible else -1.0)
+    return np.array(scores), np.array(topics)
+
+
 def effective(answers: Sequence[Answer], weights: np.ndarray, conflict: float) -> np.ndarray:
     """The score of each answer that `decide` holds against the threshold; -inf in conflict."""
-    found = []
-    for a in answers:
-        scores = a.features @ weights
-        best = int(np.argmax(scores))
-        like = a.eligible[best].likeness if a.eligible else None
-        if a.against >= conflict and (like is None or a.against >= like.topic):
-            found.append(-np.inf)
-        else:
-            found.append(float(scores[best]))
-    return np.array(found)
+    scores, topics = best(answers, weights)
+    against = np.array([a.against for a in answers])
+    return np.where((against >= conflict) & (against >= topics), -np.inf, scores)
 
 
 def threshold(scores: np.ndarray, labels: np.ndarray, cap: float | None) -> float:
@@ -126,18 +130,19 @@ def threshold(scores: np.ndarray, labels: np.ndarray, cap: float | None) -> floa
     return float(levels[np.argmax(few) if few.any() else -1]) - SLACK
 
 
-def fit(answers: Sequence[Answer], cap: float | None) -> Fit:
-    """Weights and thresholds for the matcher, from these answers alone."""
+def fits(answers: Sequence[Answer], caps: Sequence[float | None]) -> list[Fit]:
+    """Weights and thresholds for the matcher, from these answers alone; one for each cap."""
     weights = weights_of(answers)
     labels = np.array([a.label for a in answers])
-    conflict = 1.0
-    for step in CONFLICTS:
-        doubted = np.isneginf(effective(answers, weights, step)[labels == "correct"])
-        if doubted.mean() <= DOUBTED:
-            conflict = step
+    scores, topics = best(answers, weights)
+    against = np.array([a.against for a in answers])
+    for conflict in CONFLICTS:
+        doubted = (against >= conflict) & (against >= topics)
+        if doubted[labels == "correct"].mean() <= DOUBTED:
             break
-    scores = effective(answers, weights, conflict)
-    return Fit(tuple(map(float, weights)), threshold(scores, labels, cap), conflict)
+    scores = np.where(doubted, -np.inf, scores)
+    plain = tuple(map(float, weights))
+    return [Fit(plain, threshold(scores, labels, cap), conflict) for cap in caps]
 
 
 def fit_overlap(answers: Sequence[Answer], cap: float | None) -> float:
@@ -232,6 +237,7 @@ class Validation:
 
 
 AIMS = {"apart": None, "cautious": CAUTIOUS, "lenient": LENIENT}
+OURS = ("apart", "cautious")
 
 
 def validate(questions: Sequence[Question]) -> Validation:
@@ -248,9 +254,7 @@ def validate(questions: Sequence[Question]) -> Validation:
                 Counter((a.label, MENTIONED if a.overlap >= level else "") for a in q.answers)
                 for q in judged
             )
-            if aim == "lenient":
-                continue
-            fitted = fit(known, cap)
+        for aim, fitted in zip(OURS, fits(known, [AIMS[aim] for aim in OURS]), strict=True):
             counts.setdefault(f"matcher, {aim}", []).extend(
                 Counter((a.label, decide(a.readings, fitted)[0]) for a in q.answers) for q in judged
             )

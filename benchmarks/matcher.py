@@ -29,7 +29,7 @@ from fitting import (
     Question,
     Validation,
     answers_of,
-    fit,
+    fits,
     found_at,
     interval,
     share,
@@ -164,7 +164,7 @@ def main() -> int:
     args = options.parse_args()
     questions = load(args.folder)
     if args.fit:
-        found = fit(answers_of(questions), CAUTIOUS)
+        (found,) = fits(answers_of(questions), [CAUTIOUS])
         print(
             Fit(
                 tuple(round(w, 2) for w in found.weights), round(found.mentioned, 2), found.conflict

@@ -467,7 +467,7 @@ def test_a_right_answer_seldom_may_conflict_and_a_contradictory_one_more_often()
 
 @with_answers
 def test_the_kit_ships_what_is_fitted_on_all_questions() -> None:
-    made = fitting.fit(fitting.answers_of(questions()), fitting.CAUTIOUS)
+    (made,) = fitting.fits(fitting.answers_of(questions()), [fitting.CAUTIOUS])
     assert FITTED.weights == pytest.approx(made.weights, abs=0.006)
     assert FITTED.mentioned == pytest.approx(made.mentioned, abs=0.006)
     assert FITTED.conflict == made.conflict
