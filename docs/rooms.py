@@ -21,7 +21,7 @@ BEGIN, END = "<!-- rooms: drawn by docs/rooms.py -->\n", "<!-- /rooms -->"
 STOREYS: tuple[tuple[str, ...], ...] = (
     ("errors", "text", "staff", "group", "catalogue"),
     ("ranking", "tasks", "plan", "answer", "clock", "recovery", "laws", "diary", "claims"),
-    ("models", "loading", "predictions"),
+    ("models", "loading", "predictions", "matching"),
     ("events", "roles", "purse"),
     ("provenance", "agenda", "scoring", "caller", "status"),
     ("record", "remedies"),
