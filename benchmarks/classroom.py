@@ -69,7 +69,8 @@ def study(path: Path, lines: int, rng: Random) -> None:
             said: str | int = rng.randrange(40)
             if rng.random() < 0.6:
                 said = rng.choice(["pipeline", "peer_agents"])
-            predict(question, said, sure=round(rng.random(), 1)).against(12, "workers")
+            found = said if rng.random() < able else 12
+            predict(question, said, sure=round(rng.random(), 1)).against(found, "workers")
             noted += 2
         elif kind == "answer" and left > 2:
             text = " ".join(rng.choices(WORDS, k=90))

@@ -172,7 +172,7 @@ def _earlier(project: Path, folder: Path) -> list[str]:
         return []
     try:
         names = json.loads((folder / LIST).read_text("utf-8"))["files"]
-        safe = [n for n in names if not PurePosixPath(n).is_absolute() and ".." not in n.split("/")]
+        safe = [str(n) for n in names if _is_inside(n)]
     except FileNotFoundError:
         raise UsageError(
             f"{folder}: has other things in it and was not made by okit class bundle; "
@@ -180,7 +180,12 @@ def _earlier(project: Path, folder: Path) -> list[str]:
         ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
         raise UsageError(f"{folder / LIST}: cannot be read ({e})") from None
-    return [str(name) for name in safe]
+    return safe
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a name leads to nowhere but into the folder that it is taken from."""
+    return not (PurePosixPath(name).is_absolute() or ".." in name.split("/") or {*"\\:"} & {*name})
 
 
 def _check_unworked(path: Path, then: str) -> None:

@@ -144,15 +144,17 @@ def _answers(values: Sequence[float | str]) -> tuple[list[str], dict[float | str
 def _ranges(numbers: Sequence[float], binned: dict[float | str, str]) -> list[str]:
     """Ranges of a round width over the numbers, those between without a number among them.
 
-    A range holds its lower end and not its upper one.
+    Whole numbers have ranges such as 5 to 9, others such as 0.2 to below 0.4.
     """
     low, high = numbers[0], numbers[-1]
     step = _round(max(high / FEW - low / FEW, _LEAST))
     begin = math.floor(low / step)
-    names = [
-        f"{_said(n * step)} to {_said((n + 1) * step)}"
-        for n in range(begin, math.floor(high / step) + 1)
-    ]
+    whole = step > 1 and all(number.is_integer() for number in (*numbers, step))
+    names = []
+    for n in range(begin, math.floor(high / step) + 1):
+        end = (n + 1) * step
+        last = _said(end - 1) if whole else f"below {_said(end)}"
+        names.append(f"{_said(n * step)} to {last}")
     for number in numbers:
         binned[number] = names[math.floor(number / step) - begin]
     return names

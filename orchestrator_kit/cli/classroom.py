@@ -73,7 +73,7 @@ def collect_diaries(
         write_atomic(to, json.dumps(_data(found), ensure_ascii=False, indent=1) + "\n")
     if sheet:
         write_atomic(sheet, _csv(found.students))
-    print_table(None, COLUMNS, [_row(student) for student in found.students])
+    print_table(None, *_last_left(COLUMNS, [_row(student) for student in found.students]))
     out.print()
     columns = ["exercise", "tried", "passed", "failed attempts", "asked for hints", "title"]
     rows = [
@@ -81,7 +81,8 @@ def collect_diaries(
         for e in found.exercises
     ]
     if rows:
-        print_table("What to talk about: most failed attempts first", columns, rows)
+        title = "What to talk about: most failed attempts first"
+        print_table(title, *_last_left(columns, rows))
     flagged = sum(bool(s.flags) for s in found.students)
     show(f"{len(found.students)} students, {flagged} with a flag")
 
@@ -116,6 +117,13 @@ def vote(
     if picture:
         write_atomic(picture, svg.document(svg.histogram(counted)))
         show(f"written: {picture}")
+
+
+def _last_left(columns: list[str], rows: list[list[str]]) -> tuple[tables.Columns, tables.Rows]:
+    """The last column holds words, which begin at the left."""
+    width = max(len(row[-1]) for row in [columns, *rows])
+    head, *lines = ([*row[:-1], row[-1].ljust(width)] for row in [columns, *rows])
+    return head, lines
 
 
 def _row(student: Student) -> list[str]:

@@ -31,7 +31,7 @@ def histogram(found: Vote, *, width: int = 720) -> str:
     unit = (width - _NAMES - _NOTE) / max(c.votes for counts, _, _ in rounds for c in counts)
     for n, count in enumerate(found.first):
         height = LANE * len(rounds)
-        canvas.text(_NAMES - 8, y + height / 2 + 4, fitting(count.answer, _NAMES - 16), "end")
+        canvas.text(_NAMES - 8, y + height / 2 + 4, fitting(count.answer, _NAMES - 24), "end")
         for k, (counts, colour, when) in enumerate(rounds):
             one = counts[n]
             said = f"{one.votes} ({tables.percent(one.votes / found.voters)})"
