@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from orchestrator_kit.diary import Entry
 
 _MOST = sys.float_info.max
-UNSURE = 0.7  # of a checklist's item: below it, it is worth another look
+UNSURE = 0.75  # of an item of the checklist: below it, it is worth another look
 _EDGES = (0.0, 0.5, 0.7, 0.9, 1.0)  # of the shares of sureness that are held against what was right
 
 
@@ -243,7 +243,7 @@ def _questions(entries: list[Entry]) -> Iterator[Question]:
             continue
         if e.kind == "prediction":
             predicted.add(name)
-        elif e.kind == "answer":
+        elif e.kind == "answer" and e.data.get("points"):  # without any, it is a look back
             before.setdefault(name, name in predicted)
             answers.setdefault(name, []).append(e)
         elif e.kind == "evidence":

@@ -82,8 +82,9 @@ def test_a_question_has_what_is_behind_its_last_answer() -> None:
 
 def test_a_prediction_after_the_answer_was_not_made_before_it() -> None:
     found = told(
-        ("answer", {"question": "scale", "text": "a", "points": {}}),
+        ("answer", {"question": "scale", "text": "a", "points": {"a": "mentioned"}}),
         ("prediction", {"question": "scale", "value": 6, "sure": 0.5}),
+        ("answer", {"question": "scale, looking back", "text": "a", "points": {}}),
     )
     assert [q.predicted for q in found.questions] == [False]
 
