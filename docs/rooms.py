@@ -20,7 +20,18 @@ BEGIN, END = "<!-- rooms: drawn by docs/rooms.py -->\n", "<!-- /rooms -->"
 # From the ground up: a room may import rooms of the storeys below its own, never beside or above.
 STOREYS: tuple[tuple[str, ...], ...] = (
     ("errors", "text", "staff", "group", "catalogue"),
-    ("ranking", "tasks", "plan", "answer", "clock", "recovery", "laws", "diary", "claims"),
+    (
+        "ranking",
+        "tasks",
+        "plan",
+        "answer",
+        "clock",
+        "recovery",
+        "laws",
+        "diary",
+        "claims",
+        "matching",
+    ),
     ("models", "loading", "predictions"),
     ("events", "roles", "purse"),
     ("provenance", "agenda", "scoring", "caller", "status"),
@@ -32,7 +43,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("experiments", "svg", "cases"),
     ("estimates", "trials", "progress"),
     ("rematch", "grid", "figures", "widgets", "judge", "what_if"),
-    ("sheet",),
+    ("sheet", "questions"),
     ("sweep", "checks"),
     ("exercises",),
     ("cli",),
