@@ -8,6 +8,7 @@ from orchestrator_kit.questions.answered import Answered
 from orchestrator_kit.questions.evidence import Citation, Citations, Evidence
 from orchestrator_kit.questions.question import Question, question, questions
 from orchestrator_kit.questions.reading import Reading
+from orchestrator_kit.questions.review import Review, Revisit, review
 
 __all__ = [
     "Answered",
@@ -16,6 +17,9 @@ __all__ = [
     "Evidence",
     "Question",
     "Reading",
+    "Review",
+    "Revisit",
     "question",
     "questions",
+    "review",
 ]

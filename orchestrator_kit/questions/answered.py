@@ -14,7 +14,7 @@ from orchestrator_kit import diary, tables
 from orchestrator_kit.catalogue import _
 from orchestrator_kit.errors import UnknownName, UsageError
 from orchestrator_kit.matching import MAY_CONFLICT, MENTIONED, Found
-from orchestrator_kit.questions.evidence import Citation, Evidence
+from orchestrator_kit.questions.evidence import Citation, Evidence, Note
 from orchestrator_kit.questions.reading import occurs
 from orchestrator_kit.questions.topic import Topic
 from orchestrator_kit.text import one_line
@@ -74,15 +74,14 @@ class Answered:
             diary.note("answer", {"question": name, "text": text, "points": {}})
         return replace(self, reflection=text)
 
-    def reveal(self) -> Revealed:
-        """The rubric: what each key point says. UsageError before an answer is committed."""
-        if not self.committed:
-            raise UsageError(
-                _("First commit an answer, with {call}; then the rubric is shown.").format(
-                    call=f"{self.topic.name}.answer(…)"
-                )
-            )
-        return Revealed(self)
+    def reveal(self) -> Revealed | Note:
+        """The rubric: what each key point says. Before an answer is committed it stays closed."""
+        if self.committed:
+            return Revealed(self)
+        call = f"{self.topic.name}.answer(…)"
+        return Note(
+            _("First commit an answer, with {call}; then the rubric is shown.").format(call=call)
+        )
 
     @property
     def _head(self) -> list[str]:

@@ -62,7 +62,7 @@ class Question:
         if reading := made.readings.get(self.topic.outcome):
             measured, unit = reading.value, reading.unit
             if unit == SHARE and not isinstance(measured, str):
-                measured, unit = round(100 * measured, 1), _("percent")
+                measured, unit = round(100 * measured, 1), "percent"
             outcome = self.predicted.against(measured, unit, within=self.topic.within)
         self.evidence.append(Evidence(self.topic, chosen, runs, self.predicted, outcome))
         return self.evidence[-1]
