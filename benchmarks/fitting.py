@@ -21,14 +21,14 @@ from orchestrator_kit.matching.finding import (
     Fit,
     Reading,
     decide,
-    jumbled,
-    same,
+    eligible,
 )
 
 FOLDS, SEED, RESAMPLES, ROUNDS = 8, 0, 2_000, 4
 CAUTIOUS = 0.10  # of the contradictory answers may be taken for mentioned, where that is the aim
 DOUBTED = 0.05  # of the correct answers may be marked as what may conflict
 CONFLICTS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
+SLACK = 1e-9  # so that equal scores, summed in another order, fall on one side
 LABELS = ("correct", "contradictory", "incorrect")
 NOTHING = (1.0, *[0.0] * (len(FEATURES) - 1))
 
@@ -44,7 +44,7 @@ class Answer:
     @cached_property
     def eligible(self) -> list[Reading]:
         """The readings that may count as a mention."""
-        return [r for r in self.readings if not r.likeness.turned and not jumbled(r)]
+        return [r for r in self.readings if eligible(r)]
 
     @cached_property
     def features(self) -> np.ndarray:
@@ -103,7 +103,7 @@ def effective(answers: Sequence[Answer], weights: np.ndarray, conflict: float) -
         like = a.eligible[best].likeness if a.eligible else None
         if a.against >= conflict and (like is None or a.against >= like.topic):
             found.append(-np.inf)
-        elif any(same(r) for r in a.eligible):
+        elif any(r.likeness.exact for r in a.eligible):
             found.append(np.inf)
         else:
             found.append(float(scores[best]))
@@ -122,9 +122,9 @@ def threshold(scores: np.ndarray, labels: np.ndarray, cap: float | None) -> floa
     of = {label: np.sort(scores[labels == label]) for label in LABELS}
     above = {label: 1 - np.searchsorted(v, levels) / len(v) for label, v in of.items()}
     if cap is None:
-        return float(levels[np.argmax(above["correct"] - above["contradictory"])])
+        return float(levels[np.argmax(above["correct"] - above["contradictory"])]) - SLACK
     few = above["contradictory"] <= cap
-    return float(levels[np.argmax(few) if few.any() else -1])
+    return float(levels[np.argmax(few) if few.any() else -1]) - SLACK
 
 
 def fit(answers: Sequence[Answer], cap: float | None) -> Fit:

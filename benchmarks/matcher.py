@@ -14,8 +14,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 from xml.etree import ElementTree
 
 from fitting import (
@@ -25,6 +26,7 @@ from fitting import (
     RESAMPLES,
     Answer,
     Question,
+    Validation,
     answers_of,
     fit,
     found_at,
@@ -34,6 +36,7 @@ from fitting import (
 )
 from page import markdown, show
 
+from orchestrator_kit.matching import comparing, finding, lexicon, reading
 from orchestrator_kit.matching.finding import Fit, KeyPoint, readings
 from orchestrator_kit.text import terms
 
@@ -74,12 +77,29 @@ def load(folder: Path) -> list[Question]:
     return found
 
 
-def sections(questions: Sequence[Question]) -> Iterator[str]:
-    """What was judged, the shares, the differences, and the curve."""
-    done = validate(questions)
+def without_opposites(folder: Path) -> list[Question]:
+    """The questions read by a matcher that knows no opposites; those were listed by hand."""
+    _forget()
+    with patch.dict(lexicon.OPPOSITES, clear=True):
+        found = load(folder)
+    _forget()
+    return found
+
+
+def _forget() -> None:
+    """Empty the caches of the matcher, which hold what the opposites led to."""
+    for module in (reading, comparing, finding):
+        for cached in vars(module).values():
+            if hasattr(cached, "cache_clear"):
+                cached.cache_clear()
+
+
+def sections(done: Validation, less: Validation) -> Iterator[str]:
+    """What was judged, the shares, the differences, and the curve; `less` knew no opposites."""
     n = Counter(done.labels)
     yield (
-        f"{len(questions)} questions, {len(done.labels):,} answers: {n['correct']:,} correct, "
+        f"{len(done.outcomes[0].counts)} questions, {len(done.labels):,} answers: "
+        f"{n['correct']:,} correct, "
         f"{n['contradictory']:,} contradictory, {n['incorrect']:,} incorrect. Each question is "
         f"judged with what was fitted on the questions of the other {FOLDS - 1} of {FOLDS} folds. "
         "*Apart*: the threshold sets the first two shares furthest apart on those questions. "
@@ -111,7 +131,11 @@ def sections(questions: Sequence[Question]) -> Iterator[str]:
             ["contradictory, mentioned", *(f"{r:.0%}" for r in RATES)],
             [
                 [name, *(f"{found_at(s, done.labels, r):.0%}" for r in RATES)]
-                for name, s in (("overlap", done.overlaps), ("matcher", done.scores))
+                for name, s in (
+                    ("overlap", done.overlaps),
+                    ("matcher", done.scores),
+                    ("matcher without its list of opposites", less.scores),
+                )
             ],
         )
         + "\n"
@@ -141,7 +165,8 @@ def main() -> int:
             )
         )
         return 0
-    show("matcher.py", sections(questions), write=args.write, page=PAGE)
+    made = sections(validate(questions), validate(without_opposites(args.folder)))
+    show("matcher.py", made, write=args.write, page=PAGE)
     return 0
 
 

@@ -20,19 +20,8 @@ BEGIN, END = "<!-- rooms: drawn by docs/rooms.py -->\n", "<!-- /rooms -->"
 # From the ground up: a room may import rooms of the storeys below its own, never beside or above.
 STOREYS: tuple[tuple[str, ...], ...] = (
     ("errors", "text", "staff", "group", "catalogue"),
-    (
-        "ranking",
-        "tasks",
-        "plan",
-        "answer",
-        "clock",
-        "recovery",
-        "laws",
-        "diary",
-        "claims",
-        "matching",
-    ),
-    ("models", "loading", "predictions"),
+    ("ranking", "tasks", "plan", "answer", "clock", "recovery", "laws", "diary", "claims"),
+    ("models", "loading", "predictions", "matching"),
     ("events", "roles", "purse"),
     ("provenance", "agenda", "scoring", "caller", "status"),
     ("record", "remedies"),

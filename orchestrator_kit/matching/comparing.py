@@ -16,8 +16,8 @@ LESSER = 0.4  # what a light word, or one of an opening condition, weighs beside
 
 FEATURES = (
     "one",  # always 1
-    "own",  # share of the phrasing's own words, not the question's, that are met
-    "asked",  # share of its words from the question that are met
+    "own",  # share of the phrasing's own words that are met: no names, none of the question's
+    "given",  # share of its names and of its words from the question that are met
     "implied",  # the share of those that are not, where a pronoun may stand for them
     "order",  # share of its neighbouring words that are neighbours here too
     "beside",  # share of the statement's words that neither phrasing nor question has
@@ -44,14 +44,14 @@ class Likeness:
 
     `turned` says how often the statement turns the phrasing around. `topic` is the share of the
     phrasing's words that are met, agreeing or not; 0 where one of its names is missing, since it
-    then speaks of something else. `order` is the feature of that name.
+    then speaks of something else. `exact`: the statement is the phrasing, word for word.
     """
 
     features: tuple[float, ...]
     pairs: tuple[Pair, ...]
     topic: float
     turned: int
-    order: float
+    exact: bool
 
 
 def weights(phrasings: Collection[Statement]) -> dict[str, float]:
@@ -81,14 +81,17 @@ def compare(
     heavy = {s: weight.get(s, 1.0) * (LESSER if s in condition else 1.0) for s in wanted}
     found = pairs(statement, phrasing)
     met = {p.wanted.stem for p in found}
-    turned = _turned(found, statement, phrasing)
+    exact = [t.word for t in statement] == [t.word for t in phrasing]
+    exact = exact and all(p.agrees for p in found)
+    turned = 0 if exact else _turned(found, statement, phrasing)
     agreeing = {p.wanted.stem for p in found if p.agrees} if turned else met
 
     whole = _share(heavy, agreeing)
-    own = {s: w for s, w in heavy.items() if s not in asked}
-    old = {s: w for s, w in heavy.items() if s in asked}
-    of_question = _share(old, agreeing) if old else whole
-    pronoun = any(t.word in lex.PRONOUNS for t in statement)
+    own = {s: w for s, w in heavy.items() if s not in asked and not wanted[s].name}
+    old = {s: w for s, w in heavy.items() if s in asked or wanted[s].name}
+    given = _share(old, agreeing) if old else whole
+    first = min((p.met.start for p in found), default=0)
+    pronoun = any(t.word in lex.PRONOUNS and t.start < first for t in statement)
     order = _order(statement, phrasing, found, whole)
     said = [t for t in statement if t.content]
     taken = {(p.met.start, p.met.end) for p in found}
@@ -97,8 +100,8 @@ def compare(
     features = (
         1.0,
         _share(own, agreeing) if own else whole,
-        of_question,
-        (1 - of_question) * pronoun,
+        given,
+        (1 - given) * pronoun if old else 0.0,
         order,
         len(beside) / max(len(said), 1),
         float(whole > 0.999),
@@ -106,34 +109,36 @@ def compare(
     )
     names = {s for s, t in wanted.items() if t.name and s not in condition}
     topic = _share(heavy, met) if names <= met else 0.0
-    return Likeness(features, found, topic, turned, order)
+    return Likeness(features, found, topic, turned, exact)
 
 
 def pairs(statement: Statement, phrasing: Statement) -> tuple[Pair, ...]:
     """For each content word of the phrasing the word of the statement that meets it, if any.
 
-    Where several do, one that agrees comes first.
+    The same word comes before another one, and of several one that agrees. A word that the
+    phrasing has itself stands for no other: in "central control of distributed work", "central"
+    is no opposite of "distributed".
     """
     said = [t for t in statement if t.content]
-    found: list[Pair] = []
-    seen: set[str] = set()
+    known = {t.stem for t in phrasing if t.content}
+    found: dict[str, Pair] = {}
     for wanted in phrasing:
-        if not wanted.content or wanted.stem in seen:
+        if not wanted.content or wanted.stem in found:
             continue
-        seen.add(wanted.stem)
-        best: Pair | None = None
+        best: tuple[bool, bool] = (False, False)
         for met in said:
-            if best and best.agrees:
+            if met.stem in known and met.stem != wanted.stem:
+                continue
+            relation = meets(met.word, met.stem, met.name, wanted.word, wanted.stem, wanted.name)
+            if not relation:
+                continue
+            agrees = relation * met.sign * wanted.sign > 0
+            rank = (met.stem == wanted.stem, agrees)
+            if wanted.stem not in found or rank > best:
+                best, found[wanted.stem] = rank, Pair(wanted, met, agrees)
+            if best == (True, True):
                 break
-            if relation := meets(
-                met.word, met.stem, met.name, wanted.word, wanted.stem, wanted.name
-            ):
-                agrees = relation * met.sign * wanted.sign > 0
-                if best is None or agrees:
-                    best = Pair(wanted, met, agrees)
-        if best:
-            found.append(best)
-    return tuple(found)
+    return tuple(found.values())
 
 
 @lru_cache(maxsize=65_536)

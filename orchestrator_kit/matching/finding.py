@@ -6,14 +6,13 @@ Never "wrong": a text that was not matched may well be right (docs/teaching.md s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
 from orchestrator_kit.errors import UsageError
-from orchestrator_kit.matching import lexicon as lex
 from orchestrator_kit.matching.comparing import Likeness, compare, weights
-from orchestrator_kit.matching.reading import WINDOW, Statement, statements
+from orchestrator_kit.matching.reading import WINDOW, Statement, sentences, windows
 
 State = Literal["mentioned", "not found", "may conflict"]
 MENTIONED: State = "mentioned"
@@ -41,7 +40,7 @@ class KeyPoint:
         if not self.phrasings:
             raise UsageError(f"the key point {self.name!r} has no phrasing")
         for text in (*self.phrasings, *self.counters):
-            if not any(t.content for s in statements(text) for t in s):
+            if not any(t.content for s in sentences(text) for t in s):
                 raise UsageError(f"the key point {self.name!r}: nothing can be found by {text!r}")
 
 
@@ -59,7 +58,7 @@ class Fit:
 
 
 # Fitted by benchmarks/matcher.py on all questions of its data; the page that it writes says how.
-FITTED = Fit((-2.64, 2.38, 1.61, 1.6, 0.34, -1.24, 0.71, -1.13), mentioned=0.18, conflict=0.95)
+FITTED = Fit((-2.77, 2.53, 1.51, 1.63, 0.24, -1.07, 0.79, -0.88), mentioned=0.16, conflict=0.95)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +102,10 @@ def decide(found: Iterable[Reading], fit: Fit) -> tuple[State, Reading | None]:
         if like.turned:
             if not reading.counter and like.turned % 2 and like.topic >= fit.conflict:
                 worst = _better(worst, like.topic, reading)
-        elif (total := score(like, fit.weights)) >= fit.mentioned or same(reading):
+        elif (total := score(like, fit.weights)) >= fit.mentioned or like.exact:
             if reading.counter:
                 worst = _better(worst, like.topic, reading)
-            elif not jumbled(reading):
+            elif eligible(reading):
                 best = _better(best, total, reading)
     if worst and (best is None or worst[0] >= best[1].likeness.topic):
         return MAY_CONFLICT, worst[1]
@@ -130,20 +129,21 @@ def readings(answer: str, point: KeyPoint, *, context: str = "") -> Iterator[Rea
     asked = _stems(context)
     phrasings, counters = (tuple(map(_whole, texts)) for texts in (point.phrasings, point.counters))
     weight, other = weights(phrasings), weights(counters)
-    longest = max(len(statements(p)) for p in point.phrasings)
+    longest = max(len(sentences(p)) for p in point.phrasings)
     for stretch in _stretches(answer, longest):
         likes = [compare(stretch, p, weight, asked) for p in phrasings]
         rival = max((like.topic for like in likes if like.turned % 2), default=0.0)
         for like in likes:
             by = max(0.0, rival - like.topic + 0.3) if rival else 0.0
-            yield Reading(
-                stretch,
-                Likeness(
-                    (*like.features[:-1], by), like.pairs, like.topic, like.turned, like.order
-                ),
-            )
+            yield Reading(stretch, replace(like, features=(*like.features[:-1], by)))
         for counter in counters:
             yield Reading(stretch, compare(stretch, counter, other, asked), counter=True)
+
+
+def eligible(reading: Reading) -> bool:
+    """Whether a stretch may count as a mention: it turns nothing around, and is a sentence."""
+    like = reading.likeness
+    return not like.turned and (like.exact or not jumbled(reading))
 
 
 def jumbled(reading: Reading) -> bool:
@@ -153,49 +153,37 @@ def jumbled(reading: Reading) -> bool:
     others; a list of many short items does not.
     """
     said = [t for t in reading.stretch if t.content]
-    if len(said) < 3:
-        return False
+    if 2 <= len(said) <= 1.5 * len({t.clause for t in said}):
+        return True
     bare = not any((t.glue and t.word not in ("and", "or")) or t.cue for t in reading.stretch)
-    items = len({t.clause for t in reading.stretch})
     place = {p.met.start: i for i, p in enumerate(reading.likeness.pairs)}
     places = [place[t.start] for t in said if t.start in place]
     ordered = places == sorted(places) and len(said) <= len(places) + 2
-    return (bare and not ordered) or 3 <= len(said) <= 1.5 * items
-
-
-def same(reading: Reading) -> bool:
-    """Whether a stretch has all that the phrasing says, in its order."""
-    return reading.likeness.topic > 0.999 and reading.likeness.order > 0.999
+    return bare and len(said) > 2 and not ordered
 
 
 def _stretches(answer: str, longest: int) -> Iterator[Statement]:
-    """The statements of an answer, and runs of them, at least two and as many as phrasings have."""
-    told = [s for s in statements(answer) if not _to_marker(s)]
-    yield from told
+    """The sentences of an answer, and runs of them, at least two and as many as phrasings have."""
+    told = sentences(answer)
+    for sentence in told:
+        yield from windows(sentence)
     for size in range(2, max(2, min(longest, 4)) + 1):
         for start in range(len(told) - size + 1):
-            run = told[start : start + size]
-            if all(len(s) > 2 for s in run) and sum(map(len, run)) <= 2 * WINDOW:
-                yield tuple(t for s in run for t in s)
-
-
-def _to_marker(statement: Statement) -> bool:
-    """Whether a statement tells whoever marks what to do, instead of answering."""
-    return any(t.word in lex.TO_MARKER for t in statement[:2]) and any(
-        t.word in lex.OF_MARKING for t in statement[1:]
-    )
+            run = tuple(t for sentence in told[start : start + size] for t in sentence)
+            if len(run) <= 2 * WINDOW:
+                yield run
 
 
 @lru_cache(maxsize=1_024)
 def _whole(text: str) -> Statement:
     """A phrasing as one statement."""
-    return tuple(t for s in statements(text) for t in s)
+    return tuple(t for s in sentences(text) for t in s)
 
 
 @lru_cache(maxsize=256)
 def _stems(text: str) -> frozenset[str]:
     """The content words of a question."""
-    return frozenset(t.stem for s in statements(text) for t in s if t.content)
+    return frozenset(t.stem for s in sentences(text) for t in s if t.content)
 
 
 def _span(answer: str, reading: Reading) -> str:

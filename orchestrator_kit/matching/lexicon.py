@@ -7,6 +7,13 @@ from __future__ import annotations
 
 from orchestrator_kit.text import STOPWORDS, stem
 
+
+def root(word: str) -> str:
+    """The stem of a word, without an "e" at its end, so that "balance" meets "balanced"."""
+    short = stem(word)
+    return short[:-1] if len(short) > 4 and short.endswith("e") else short
+
+
 # Each denies what follows it in its clause; "n't" in all its spellings is cut off before this.
 DENIALS = frozenset(
     """
@@ -26,11 +33,14 @@ PAIRS_THAT_DENY = frozenset({("rather", "than"), ("instead", "of"), ("opposed", 
 # What a denial turns around when nothing else follows it: "the gap does not exist".
 BARE = frozenset("exist exists present existing there anymore longer true so case here".split())
 
+HELPERS = frozenset("need needs needed seem seems tend tends want wants have has had".split())
+SUBJECTS = frozenset("it they he she we you i there".split())  # a new subject ends a denial's reach
+
 # "It is not true that ...", "I doubt that ...": the rest of the sentence is denied, all clauses.
 SAYINGS = frozenset("true case correct right think believe say says said claim mean agree".split())
 UNTRUE = frozenset("false wrong incorrect untrue mistaken".split())
 DOUBTS = frozenset("doubt doubts deny denies denied disagree disagrees".split())
-ANAPHORS = frozenset("that this it which statement claim".split())
+ANAPHORS = frozenset("that this it which i we statement claim".split())
 
 # Where a clause ends, besides punctuation.
 CLAUSE = frozenset(
@@ -101,7 +111,7 @@ def _opposites() -> dict[str, dict[int, int]]:
     for axis, line in enumerate(lines):
         for side, words in zip((1, -1), line.split("|"), strict=True):
             for word in words.split():
-                found.setdefault(stem(word), {})[axis] = side
+                found.setdefault(root(word), {})[axis] = side
     return found
 
 
@@ -113,14 +123,14 @@ GLUE = (
         """
         i we he she me my us just very really because thus hence however am being get gets got
         makes make made becomes become let lets please yes ok well still even too again therefore
-        though although
+        though although ever actually
         """.split()
     )
     | CLAUSE
 ) - frozenset("before after more most own on off no nor not has have up all every each".split())
 
 LIGHT = frozenset(
-    stem(w) for w in "contain contained include included cause create give use".split()
+    root(w) for w in "contain contained include included cause create give use".split()
 )
 PRONOUNS = frozenset("they it these this those them each both".split())
 PREFIXES = ("un", "in", "im", "ir", "dis", "non", "de")
@@ -142,20 +152,23 @@ ORDERING = frozenset(
         "long",
         "many",
     )
-    for axis in OPPOSITES[stem(word)]
+    for axis in OPPOSITES[root(word)]
 )
 SYMMETRIC = frozenset(
     s
     for s, axes in OPPOSITES.items()
-    if axes.keys() & {*OPPOSITES["same"], *OPPOSITES[stem("connect")]}
-) | frozenset(stem(w) for w in "compare compared next close belong related both between".split())
+    if axes.keys() & {*OPPOSITES["same"], *OPPOSITES[root("connect")]}
+) | frozenset(root(w) for w in "compare compared next close belong related both between".split())
 
-# How a sentence begins that speaks to whoever marks, and what it speaks of.
+# Words to whoever marks, and of what they speak: at the beginning of a sentence, and anywhere.
 TO_MARKER = frozenset(
-    "ignore disregard forget give award mark grade treat accept count score rate say return output"
-    " please you grader".split()
+    """
+    ignore disregard forget give award grant mark grade treat accept count score rate say return
+    output grader
+    """.split()
 )
-OF_MARKING = frozenset(
-    "rubric mark marks point points credit grade mentioned correct instruction instructions grader"
-    " prompt full score".split()
+BEFORE_ORDERS = frozenset("please now just and so you must should dear grader system".split())
+PLAINLY_OF_MARKING = frozenset("rubric marks credit mentioned grader".split())
+OF_MARKING = PLAINLY_OF_MARKING | frozenset(
+    "mark point points grade correct instruction instructions prompt full score".split()
 )

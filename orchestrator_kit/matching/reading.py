@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from orchestrator_kit.matching import lexicon as lex
-from orchestrator_kit.text import stem
 
 _TOKEN = re.compile(
     r"""(?P<number>\d+(?:[.,]\d+)*)%?|(?P<word>[^\W\d_]+(?:['"\u2019`](?:t|s|re|ll|ve|d|m)(?![^\W_]))?)"""
@@ -17,6 +16,7 @@ _TOKEN = re.compile(
 _NOT = re.compile(
     r"(?:do|does|did|is|are|was|were|has|have|had|would|could|should|must|need|wo|ca|ai)n['\"\u2019`]?t",
 )
+_QUOTES = str.maketrans(dict.fromkeys('\u2019`"', "'"))
 _NUMBERS = {w: str(n) for n, w in enumerate("zero one two three four five six seven eight".split())}
 WINDOW = 40  # words of a statement that are read at once
 
@@ -49,40 +49,51 @@ Statement = tuple[Term, ...]
 
 
 @lru_cache(maxsize=4_096)
-def statements(text: str) -> tuple[Statement, ...]:
-    """The sentences of a text, long ones in overlapping windows; those without words left out."""
+def sentences(text: str) -> tuple[Statement, ...]:
+    """The sentences of a text; those without words, and those to whoever marks, are left out."""
     found: list[Statement] = []
     for sentence in _sentences(text):
         terms = _signed(sentence)
         if found and _takes_back(terms):
             found[-1] = tuple(replace(t, sign=-t.sign) for t in found[-1])
         found.append(terms)
-    return tuple(w for s in found for w in _windows(s))
+    return tuple(found)
 
 
-def _windows(statement: Statement) -> Iterator[Statement]:
-    """A statement, or overlapping windows of a long one."""
-    last = max(len(statement) - WINDOW // 2, 1)
+def windows(sentence: Statement) -> Iterator[Statement]:
+    """A sentence, or overlapping windows of a long one."""
+    last = max(len(sentence) - WINDOW // 2, 1)
     for start in range(0, last, WINDOW // 2):
-        yield statement[start : start + WINDOW]
+        yield sentence[start : start + WINDOW]
 
 
 def _sentences(text: str) -> Iterator[list[Term]]:
-    """Each sentence as terms that are all affirmed; clauses are counted."""
+    """Each sentence as terms that are all affirmed; clauses are counted through the text."""
     terms: list[Term] = []
     clause = 0
     for m in _TOKEN.finditer(text):
         if m["end"]:
-            if terms:
-                yield terms
-            terms, clause = [], 0
+            yield from _answering(terms)
+            terms = []
+            clause += 1
         elif m["pause"]:
             clause += 1
         else:
-            word = m[0].casefold().replace("\u2019", "'").replace("`", "'").replace('"', "'")
+            word = m[0].casefold().translate(_QUOTES)
             if word in lex.CLAUSE:
                 clause += 1
             terms.append(_term(word, m, terms, text, clause))
+    yield from _answering(terms)
+
+
+def _answering(terms: list[Term]) -> Iterator[list[Term]]:
+    """A sentence up to where it turns to whoever marks: "ignore the rubric", "give full marks"."""
+    for i, term in enumerate(terms):
+        first = all(t.word in lex.BEFORE_ORDERS for t in terms[:i])
+        of_marking = lex.OF_MARKING if first else lex.PLAINLY_OF_MARKING
+        if term.word in lex.TO_MARKER and any(t.word in of_marking for t in terms[i + 1 : i + 8]):
+            terms = terms[:i]
+            break
     if terms:
         yield terms
 
@@ -105,7 +116,7 @@ def _term(word: str, m: re.Match[str], before: Sequence[Term], text: str, clause
     if len(word) == 1 and word != "i" and (word != "a" or _names_a(m, before, text)):
         return Term(word, word, start, end, name=True, clause=clause)
     return Term(
-        word, stem(word), start, end, glue=word in lex.GLUE or len(word) == 1, clause=clause
+        word, lex.root(word), start, end, glue=word in lex.GLUE or len(word) == 1, clause=clause
     )
 
 
@@ -143,8 +154,9 @@ def _signed(terms: list[Term]) -> Statement:
             flip(range(said + 1, len(terms)))  # "it is not true that ..."
         elif any(content[j] for j in reach):
             flip(_denied(terms, [j for j in reach if content[j]], noun=term.word in lex.OF_NOUNS))
-        else:
-            flip(j for j in range(i) if terms[j].clause == term.clause)  # "... does not exist"
+        elif i and terms[i - 1].word != "or":
+            own = [j for j in range(i) if terms[j].clause == term.clause]
+            flip(own if any(content[j] for j in own) else range(i))  # "..., but it does not"
     for i, term in enumerate(terms):
         rest = any(content[i + 1 :])
         following = terms[i + 1].word if i + 1 < len(terms) else ""
@@ -152,13 +164,9 @@ def _signed(terms: list[Term]) -> Statement:
             term.word in lex.UNTRUE and rest and following in ("that", "to")
         ):
             flip(range(i + 1, len(terms)))
-        elif (
-            not rest
-            and i > 3
-            and (term.word in lex.UNTRUE or (term.word in lex.SAYINGS and flips[i] % 2))
-            and any(t.word in lex.ANAPHORS for t in terms[max(0, i - 4) : i])
-        ):
-            flip(range(i))  # "..., which is wrong"
+    last = [i for i, t in enumerate(terms) if t.clause == terms[-1].clause]
+    if last[0] and _takes_back([terms[i] for i in last]):
+        flip(range(last[0]))  # "..., which is wrong"
     return tuple(
         replace(t, sign=-1) if n % 2 and not t.cue else t for t, n in zip(terms, flips, strict=True)
     )
@@ -176,22 +184,30 @@ def _denies(term: Term, following: str) -> bool:
 def _denied(terms: Sequence[Term], reach: Sequence[int], *, noun: bool) -> list[int]:
     """Which of the content words in its reach a denial turns around.
 
-    The first that has an opposite ("not in the same path"), else the first ("no gap"). A denial
-    `of a noun` reaches only to the end of that noun's group.
+    The first that has an opposite ("not in the same path"), else the first ("not read"). A denial
+    of a `noun` reaches to the end of that noun's group, and turns its last word around ("no large
+    gap", "no worker reads").
     """
+    ends = [j for j in range(reach[0], len(terms)) if terms[j].word in lex.SUBJECTS]
     if noun:
-        end = next((j for j in range(reach[0], len(terms)) if terms[j].glue), len(terms))
-        reach = [j for j in reach if j < end]
+        ends += [j for j in range(reach[0], len(terms)) if terms[j].glue]
+    reach = [j for j in reach if j < min(ends, default=len(terms))]
+    reach = [j for j in reach if not _helps(terms, j)] or reach[:1]
     polar = [j for j in reach if terms[j].stem in lex.OPPOSITES]
     plain = [j for j in reach if not terms[j].name] or list(reach)
-    return (polar or plain)[:1]
+    return (polar or plain[-1 if noun else 0 :])[:1]
 
 
-def _takes_back(terms: Statement) -> bool:
-    """Whether a sentence only says that the one before it is untrue: "That is wrong"."""
-    if not 2 <= len(terms) <= 6 or terms[0].word not in lex.ANAPHORS:
+def _helps(terms: Sequence[Term], at: int) -> bool:
+    """Whether a word only leads to the next verb: "need to", "have to"."""
+    return terms[at].word in lex.HELPERS and at + 1 < len(terms) and terms[at + 1].word == "to"
+
+
+def _takes_back(terms: Sequence[Term]) -> bool:
+    """Whether a clause only says that what comes before it is untrue: "That is wrong"."""
+    if not 2 <= len(terms) <= 6 or not any(t.word in lex.ANAPHORS for t in terms[:2]):
         return False
-    return any(
-        (t.word in lex.UNTRUE and t.sign > 0) or (t.word in lex.SAYINGS and t.sign < 0)
-        for t in terms
-    )
+    spoken = [t.word for t in terms if t.word in lex.UNTRUE | lex.DOUBTS | lex.SAYINGS]
+    denials = sum(t.cue for t in terms) + sum(word not in lex.SAYINGS for word in spoken)
+    others = [t for t in terms if t.content and t.word not in (*spoken, *lex.BARE, *lex.ANAPHORS)]
+    return bool(spoken) and not others and denials % 2 == 1
