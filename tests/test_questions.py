@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,9 @@ from orchestrator_kit.questions import Answered, Evidence, Reading, question, qu
 from orchestrator_kit.questions.question import TOPICS
 from orchestrator_kit.questions.reading import SECONDS, SHARE, occurs, stands
 from orchestrator_kit.questions.rubric import points
+from orchestrator_kit.text import STOPWORDS
 from tests.answers.questions import BRIDGE, LOOKING_BACK, begun, ready, two
+from tests.servers import ChatServer, fails
 
 # ---- figures ----
 
@@ -159,7 +162,7 @@ def test_a_stub_predicts_cites_and_answers_nothing_and_says_so() -> None:
 def test_no_key_point_is_shown_before_an_answer_is_committed(name: str) -> None:
     asked, evidence = ready(name)
     figure = next(iter(evidence.readings))
-    shown = [asked, evidence, asked.cite(evidence, {figure: "7"}), asked.answer("")]
+    shown: list[Any] = [asked, evidence, asked.cite(evidence, {figure: "7"}), asked.answer("")]
     text = " ".join(f"{one} {one._repr_html_()}" for one in shown)
     for point in points(name):
         assert point.says not in text
@@ -240,7 +243,7 @@ def test_a_misspelt_question_lists_those_there_are() -> None:
 
 def test_a_rating_is_one_of_three_and_of_a_point_there_is() -> None:
     answer = ready("balance")[0].answer("I do not know.")
-    with pytest.raises(UsageError, match="0, 0.5 or 1"):
+    with pytest.raises(UsageError, match=r"0, 0\.5 or 1"):
         answer.rate({"price": 2})
     with pytest.raises(UnknownName, match="coherence"):
         answer.rate({"cost": 1})
@@ -281,7 +284,7 @@ def test_every_step_is_noted_in_the_diary(tmp_path: Path, monkeypatch: pytest.Mo
 def test_hostile_text_is_shown_as_text() -> None:
     asked, evidence = ready("balance")
     bad = "<img src=x onerror=alert(1)>"
-    shown = [
+    shown: list[Any] = [
         asked.cite(evidence, {bad: bad, "hub: tokens": bad}),
         asked.answer(f"{bad} the orchestrator is a single point of failure {bad}"),
     ]
@@ -298,12 +301,12 @@ def states(name: str, text: str) -> dict[str, str]:
     return {f.point.name: f.state for f in ready(name)[0].answer(text).found}
 
 
-def salad(name: str) -> str:
-    """The words of all phrasings, each once, shuffled."""
-    text = " ".join(w for p in points(name) for phrasing in p.phrasings for w in phrasing.split())
-    words = sorted(set(text.split()))
-    Random(1).shuffle(words)
-    return " ".join(words)
+def salad(name: str, between: str = ", ", most: int | None = None) -> str:
+    """The words of all phrasings that carry a subject, each once, shuffled."""
+    said = (p for point in points(name) for p in point.phrasings)
+    found = sorted({w.lower().strip(",.") for text in said for w in text.split()} - STOPWORDS)
+    Random(1).shuffle(found)
+    return between.join(found[:most])
 
 
 @pytest.mark.parametrize("name", questions())
@@ -335,11 +338,19 @@ def test_a_text_about_nothing_has_no_key_point(name: str, text: str) -> None:
 
 @pytest.mark.parametrize("name", questions())
 def test_a_salad_of_key_words_has_no_key_point(name: str) -> None:
-    assert "mentioned" not in states(name, salad(name)).values()
+    for text in (salad(name), salad(name, ". "), salad(name, " ", most=12)):
+        assert "mentioned" not in states(name, text).values()
+
+
+@pytest.mark.parametrize("name", questions())
+def test_a_key_point_that_is_denied_is_not_mentioned(name: str) -> None:
+    for point in points(name):
+        denied = f"It is not true that {point.phrasings[0]}."
+        assert states(name, denied)[point.name] == "may conflict", denied
 
 
 PARAPHRASES = {
-    "balance": "Somebody must hand out the jobs and write it all up, and that wants paying for too.",
+    "balance": "Somebody must hand out jobs and write it all up, and that wants paying for.",
     "evolution": "Ask it six times and you will be told six things; a loop would bore you.",
     "scale": "One mind has to know about every page, and minds do not get bigger.",
     "debate": "First this, afterwards that, whatever the switches say: somebody laid the rails.",
@@ -352,7 +363,8 @@ def test_a_right_paraphrase_without_a_shared_word_is_not_found_and_never_wrong(n
     answer = ready(name)[0].answer(PARAPHRASES[name])
     assert {f.state for f in answer.found} <= {"mentioned", "not found"}
     assert "not found (could still be right)" in str(answer)
-    assert "wrong" not in str(answer).lower()
+    column = [state for _name, state, _about in answer._rows]
+    assert not any("wrong" in state or "false" in state for state in column)
 
 
 @pytest.mark.parametrize("name", questions())
@@ -384,13 +396,11 @@ def test_evidence_that_was_put_together_by_hand_has_no_readings() -> None:
     assert check("balance", answer).earned == 0
 
 
-def test_a_model_of_ones_own_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.servers import ChatServer, fails
-
+def test_a_model_of_ones_own_is_asked() -> None:
     asked = question("balance")
     asked.predict(30)
     with ChatServer(fails(400)) as server:
-        evidence = asked.run(BRIDGE, EndpointModel("mine", url=server.url))
+        evidence = asked.run(BRIDGE, EndpointModel("mine", server.url))
     assert server.asked
     assert evidence.readings["hub: tokens"].value == 0
     assert str(evidence)

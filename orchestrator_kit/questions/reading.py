@@ -65,11 +65,13 @@ def stands(reading: Reading, cited: str | float) -> bool:
         return False
     percent = reading.unit == SHARE and found[2].casefold() in _PERCENT
     scale = 100 if percent else 1
-    shown = _as_shown(reading)
+    places = 3 if reading.unit == SHARE else 1  # of the value as it is shown
     for number, step in _numbers(found[1], whole=reading.unit not in (SHARE, SECONDS)):
-        for value in (reading.value, shown):  # who rounds what was shown is right, too
-            if abs(value * scale - number) <= step / 2 * (1 + 1e-6) + 1e-9:
-                return True
+        values = [reading.value]
+        if step / scale >= 10**-places * (1 - 1e-9):  # who rounds what was shown is right, too
+            values.append(round(reading.value, places))
+        if any(abs(v * scale - number) <= step / 2 * (1 + 1e-6) + 1e-9 for v in values):
+            return True
     return False
 
 
@@ -130,11 +132,6 @@ def _fits(said: str, unit: str) -> bool:
     if unit == SECONDS:
         return first in _SECONDS
     return first not in (*_PERCENT, *_SECONDS)
-
-
-def _as_shown(reading: Reading) -> float:
-    assert not isinstance(reading.value, str)
-    return round(reading.value, 3 if reading.unit == SHARE else 1)
 
 
 def _folded(text: str) -> str:
