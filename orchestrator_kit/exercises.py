@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from orchestrator_kit import checks, diary
+from orchestrator_kit import catalogue, checks, diary
 from orchestrator_kit.errors import MissingExtra, TaskError, UsageError
 from orchestrator_kit.record import write_atomic
 
@@ -84,7 +84,7 @@ def execute(path: Path, *, seconds: float = CELL_SECONDS) -> Path:
         coalesce_streams=True,
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
-    ).execute(env=os.environ | {diary.VARIABLE: "off"})  # this is nobody's study
+    ).execute(env=os.environ | {diary.VARIABLE: "off", catalogue.VARIABLE: "en"})
     return write_atomic(path, _text(marked(_settled(notebook))))
 
 
