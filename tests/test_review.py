@@ -79,3 +79,28 @@ def test_links_lead_to_a_notebook_and_to_a_heading_as_jupyter_anchors_it() -> No
     assert all((ROOT / "notebooks" / f"{name}.ipynb").exists() for name, _ in links)
     assert not any(" " in anchor or "%20" in anchor or "%60" in anchor for _, anchor in links)
     assert ("08_failures_and_recovery", "Kill-the-orchestrator") in links
+
+
+# ---- the form ----
+
+
+def test_a_choice_in_the_form_is_a_rating_and_the_list_follows() -> None:
+    mine = review().rate(planner=0.3)
+    form = mine.form()
+    form.fields["split"].value = 0.5
+    assert mine.ratings == {"planner": 0.3, "split": 0.5}
+    assert "a model splits, or code does" in form.list.value
+    form.fields["split"].value = 1.0
+    assert "a model splits, or code does" not in form.list.value
+    form.fields["split"].value = None
+    assert mine.ratings == {"planner": 0.3}
+    assert form.fields["planner"].value == 0.3
+
+
+def test_every_field_of_the_form_has_a_label_and_its_question() -> None:
+    mine = review()
+    form = mine.form()
+    assert [f.description for f in form.fields.values()] == [i.says for i in mine.items.values()]
+    assert all(f.tooltip == mine.items[name].asks for name, f in form.fields.items())
+    assert 'aria-live="polite"' in form.list.value
+    assert repr(form).startswith("A form with 37 fields")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator_kit.catalogue import _
+
 Place = tuple[str, str]  # a notebook's stem, and a heading in it
 
 
@@ -27,3 +29,9 @@ class Chapter:
     title: str
     page: str
     items: tuple[Item, ...]
+
+    @property
+    def heading(self) -> str:
+        """Its number and its title, in the learner's language."""
+        number = self.page.removeprefix("Checklist ").split(":")[0]
+        return f"{number}. {_(self.title)}"

@@ -72,7 +72,8 @@ class Evidence:
         cite = f'{self.topic.name}.cite(…, {{"{next(iter(self.readings))}": "…"}})'
         return [
             *([str(self.outcome)] if self.outcome else []),
-            counted + " " + _("Cite figures by their names: {call}").format(call=cite),
+            counted,
+            _("Cite figures by their names: {call}").format(call=cite),
         ]
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from orchestrator_kit import diary, tables
@@ -15,6 +16,9 @@ from orchestrator_kit.catalogue import _, ngettext
 from orchestrator_kit.errors import UnknownName, UsageError
 from orchestrator_kit.questions.chapter import Chapter, Item, Place
 from orchestrator_kit.questions.checklist import CHECKLIST
+
+if TYPE_CHECKING:
+    from orchestrator_kit.questions.form import Form
 
 ENOUGH = 0.75  # from here on an item needs no second look
 NOTEBOOKS = "../notebooks"  # where they lie, seen from an exercise
@@ -56,6 +60,12 @@ class Review:
         """The items that are not rated yet."""
         return tuple(i for i in self.items.values() if i.name not in self.ratings)
 
+    def form(self) -> Form:
+        """The same as a form in a notebook; MissingExtra without ipywidgets."""
+        from orchestrator_kit.questions.form import Form
+
+        return Form(self)
+
     def revisit(self) -> Revisit:
         """What to look at again: the rated items that are not sure enough, the shakiest first."""
         shaky = [i for i in self.items.values() if self.ratings.get(i.name, 1) < ENOUGH]
@@ -87,7 +97,7 @@ class Review:
 
     def __str__(self) -> str:
         parts = [
-            f"{_title(c)}\n{tables.as_text(self._columns, list(self._rows(c)), left=True)}"
+            f"{c.heading}\n{tables.as_text(self._columns, list(self._rows(c)), left=True)}"
             for c in self.chapters
         ]
         return "\n\n".join([*parts, self._says])
@@ -96,7 +106,7 @@ class Review:
 
     def _repr_html_(self) -> str:
         parts = [
-            f"<p><strong>{escape(_title(c))}</strong></p>"
+            f"<p><strong>{escape(c.heading)}</strong></p>"
             + tables.as_html(self._columns, list(self._rows(c)))
             for c in self.chapters
         ]
@@ -116,7 +126,7 @@ class Revisit:
         if not n:
             return _("Nothing that you rated needs a second look, by your own judgement.")
         message = ngettext(
-            "{n} item to look at again, the shakiest first:",
+            "{n} item to look at again:",
             "{n} items to look at again, the shakiest first:",
             n,
         )
@@ -156,11 +166,6 @@ class Revisit:
 def review() -> Review:
     """The checklist, to go through by your own judgement."""
     return Review()
-
-
-def _title(chapter: Chapter) -> str:
-    number = chapter.page.removeprefix("Checklist ").split(":")[0]
-    return f"{number}. {_(chapter.title)}"
 
 
 def _link(place: Place) -> str:
