@@ -113,12 +113,13 @@ def as_text(columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: bool
     return "\n".join(lines)
 
 
-def as_html(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in HTML, every cell escaped, the first of a row its header."""
-    head = "".join(f'<th scope="col">{escape(c)}</th>' for c in columns)
+def as_html(columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: bool = False) -> str:
+    """A table in HTML, every cell escaped, the first of a row its header; words to the `left`."""
+    side = ' style="text-align:left"' if left else ""  # notebooks put cells to the right
+    head = "".join(f'<th scope="col"{side}>{escape(c)}</th>' for c in columns)
     body = "".join(
         f'<tr><th scope="row" style="text-align:left">{escape(row[0])}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        + "".join(f"<td{side}>{escape(cell)}</td>" for cell in row[1:])
         + "</tr>"
         for row in rows
     )

@@ -144,7 +144,7 @@ class Answered:
             said = "<br>".join(map(escape, given))
             return f'<p role="status">{said}</p>' if said else ""
 
-        table = tables.as_html(*self._table) if self.found else ""
+        table = tables.as_html(*self._table, left=True) if self.found else ""
         return lines(self._head) + table + lines(self._foot)
 
 
@@ -164,7 +164,7 @@ class Revealed:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return tables.as_html([_("key point"), _("what it says")], self._rows)
+        return tables.as_html([_("key point"), _("what it says")], self._rows, left=True)
 
 
 def _said(found: Found) -> str:

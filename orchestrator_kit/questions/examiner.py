@@ -162,7 +162,7 @@ class Examination:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        table = tables.as_html(*self._table) if self.shown else ""
+        table = tables.as_html(*self._table, left=True) if self.shown else ""
         return f"{self.reliability._repr_html_()}<p>{escape(self._says)}</p>{table}"
 
 

@@ -107,7 +107,7 @@ class Review:
     def _repr_html_(self) -> str:
         parts = [
             f"<p><strong>{escape(c.heading)}</strong></p>"
-            + tables.as_html(self._columns, list(self._rows(c)))
+            + tables.as_html(self._columns, list(self._rows(c)), left=True)
             for c in self.chapters
         ]
         return "".join(parts) + f'<p role="status">{escape(self._says)}</p>'

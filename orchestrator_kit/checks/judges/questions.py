@@ -55,12 +55,13 @@ def _not_an_answer(answer: object, name: str) -> str | None:
 
 
 def _unpredicted(answer: Answered) -> str | None:
-    if not any(e.runs for e in answer.evidence):
+    made = [*answer.evidence, *(c.evidence for c in answer.cited)]
+    if not any(e.runs for e in made):
         return _(
             "Expected a prediction, and then a run that it can be held against; nothing was run "
             "yet for this answer. If you did so only after the answer, answer once more."
         )
-    if not any(e.runs and e.prediction for e in answer.evidence):
+    if not any(e.runs and e.prediction for e in made):
         return _(
             "Something was run, but nothing was predicted before it. What one expects is easily "
             "found again in what one has already seen: predict, and run once more."
