@@ -32,7 +32,7 @@ STOREYS: tuple[tuple[str, ...], ...] = (
     ("experiments", "svg", "cases"),
     ("estimates", "trials", "progress"),
     ("rematch", "grid", "figures", "widgets", "judge", "what_if"),
-    ("sheet",),
+    ("sheet", "questions"),
     ("sweep", "checks"),
     ("exercises",),
     ("bundle",),

@@ -171,11 +171,8 @@ def _print(found: Portfolio, path: Path) -> None:
         )
     elif found.works and any(w.notebook for w in found.works):
         show(_("All exercises of the kit are passed."))
-    show(
-        _("To hand it in: {command}. Nothing is sent anywhere.").format(
-            command=f"{prefix()}okit progress hand-in {_('YOUR-NAME')}.jsonl"
-        )
-    )
+    command = f"{prefix()}okit progress hand-in YOUR-NAME.jsonl"
+    show(_("To hand it in: {command}. Nothing is sent anywhere.").format(command=command))
 
 
 def _print_works(found: Portfolio) -> None:
