@@ -321,7 +321,7 @@ async def _as_tasks(
     return reports
 
 
-@wrong("dispatch-1", "and only 1 workers are there")
+@wrong("dispatch-1", "The number of workers is 1")
 async def without_a_limit(plan: Plan, work: Work, workers: int) -> Reports:
     async def one(name: str, needs: Any, slots: Any, reports: Reports) -> None:
         await asyncio.gather(*needs)

@@ -332,7 +332,7 @@ def _fault_in_pace(job: _Job, floor: Floor, outcome: Outcome) -> str | None:
         return complaint
     if floor.most > job.workers:
         return _(
-            "{n} subtasks were under way at the same time, and only {workers} workers are there."
+            "At one time {n} subtasks were under way. The number of workers is {workers}."
         ).format(n=floor.most, workers=job.workers)
     ended: dict[str, float] = {s.name: s.ended for s in floor.stays if s.ended is not None}
     for stay in floor.stays:
