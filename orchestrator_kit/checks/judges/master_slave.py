@@ -88,7 +88,7 @@ def _fault_in_merge(merged: Callable[..., Any], desk: list[Report]) -> str | Non
             found=quoted(found)
         )
     for one in found:
-        if not isinstance(one, Statement):
+        if not isinstance(one, Statement) or not isinstance(one.text, str):
             return _("Expected a list of statements; {one} in it is none.").format(one=quoted(one))
     return _fault_in_statements(list(found), desk)
 
@@ -369,6 +369,10 @@ def _why(found: float, case: _Case) -> str:
             "That is about what the workers read. Somebody has to merge their reports, and reads "
             "for that as well."
         ),
+        "no reports": _(
+            "That is about what the run took without the reports: the master reads what the "
+            "workers wrote, besides its own prompt."
+        ),
         "no prompts": _(
             "That is about what the run took without the prompts: each call reads the words to "
             "everybody and its own brief, besides the material."
@@ -433,6 +437,7 @@ def _slips(case: _Case) -> dict[str, tuple[float, ...]]:
         "words": (sum(len(text.split()) for text in texts),),
         "documents only": (pages, sum(map(count, texts))),
         "no merge": (pages + sum(briefs),),
+        "no reports": (whole - reports,),
         "no prompts": (pages + reports, pages + longest),
         "no words to everybody": (whole - first * len(made),),
         "merge without prompt": (whole - first - count(last[-1].content),),
