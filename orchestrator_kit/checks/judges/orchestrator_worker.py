@@ -328,34 +328,40 @@ Timed = tuple[Plan, Mapping[str, int]]
 def _enough_part(asks: str, function: Callable[..., Any], plans: Sequence[Timed]) -> Part:
     asks = asks.format(n=len(plans))
     for plan, took in plans:
-        if complaint := _fault_in_number(function, plan, took):
-            needs = {s.id: list(s.needs) for s in plan.subtasks}
+        found, complaint = _number(function, plan, took)
+        if found is not None and (complaint := _fault_in_number(found, _ends(plan, took))):
             complaint = f"{complaint} {_idea(function, plans)}".strip()
+        if complaint:
+            needs = {s.id: list(s.needs) for s in plan.subtasks}
             return Part(asks, complaint, f"{needs}, {dict(took)}")
     return Part(asks)
 
 
-def _fault_in_number(
+def _number(
     function: Callable[..., Any], plan: Plan, took: Mapping[str, int]
-) -> str | None:
-    """What is wrong with the number of workers that a function finds enough for a plan."""
+) -> tuple[int | None, str | None]:
+    """The number that a function says, or what is wrong if it says none."""
     given = dict(took)
     outcome = watched(function, plan, given)
-    if outcome.complaint:
-        return outcome.complaint
-    if given != took:
-        return _("The function changed the durations that it was given. Only read them.")
     found = outcome.value
+    if outcome.complaint:
+        return None, outcome.complaint
+    if given != took:
+        return None, _("The function changed the durations that it was given. Only read them.")
     if found is None:
-        return _(
+        return None, _(
             "The function returned None, not a number. Is it written already, and does every way "
             "through it end in a return?"
         )
     if isinstance(found, bool) or not isinstance(found, int) or found < 1:
-        return _(
+        return None, _(
             "Expected a whole number of workers, at least 1; the function returned {found}."
         ).format(found=quoted(found))
-    ends = _ends(plan, took)
+    return found, None
+
+
+def _fault_in_number(found: int, ends: Sequence[float]) -> str | None:
+    """What is wrong with a number of workers, given when the plan ends with 1, 2 and so on."""
     soonest = min(ends)
     if found > len(ends):
         return _(
