@@ -67,7 +67,7 @@ async def content_with_the_draft(
     return draft
 
 
-@wrong("hub-1", "calls to review in 0 rounds")
+@wrong("hub-1", "this many calls to review")
 async def reviews_once_more(
     draft: Report, review: Review, revise: Revise, worth: Worth, rounds: int
 ) -> Report:

@@ -198,7 +198,7 @@ async def everything_found(crew: Crew, task: Task) -> Answer:
     return Answer(tuple(f for r in [*reports, last] for f in r.findings))
 
 
-@wrong("peers-2", "sections were read by nobody")
+@wrong("peers-2", "sections that nobody read")
 async def the_first_pages(crew: Crew, task: Task) -> Answer:
     parts = split(task.sections, 6)[:4]
     reports = await crew.reports([worker.report(task, part) for part in parts])

@@ -403,8 +403,9 @@ def _why(found: float, case: _Case) -> str:
     }
     if near[nearest] <= WITHIN:
         return f"{far} {known[nearest]}"
-    off = _("too little") if found < measured else _("too much")
-    return _("{far} That is {off} by more than a twentieth.").format(far=far, off=off)
+    if found < measured:
+        return f"{far} {_('That is too little by more than a twentieth.')}"
+    return f"{far} {_('That is too much by more than a twentieth.')}"
 
 
 @lru_cache

@@ -172,14 +172,15 @@ def _fault_in_log(desk: _Desk) -> str | None:
         if after := log[n + 1 :]:
             if what == "review" and version == script.accepted:
                 return _(
-                    "A version was accepted, and after that there were {n} more calls. With the "
-                    "acceptance it is decided: nothing that is called then can change the result."
+                    "A version was accepted, and calls were made after that (so many: {n}). With "
+                    "the acceptance it is decided: nothing that is called then can change the "
+                    "result."
                 ).format(n=len(after))
             if what == "revise" and not _gains(script, version):
                 return _(
                     "A revision was given up or worth no more than the version before it, and "
-                    "after that there were {n} more calls. What a version is worth can be seen "
-                    "without a call, and then nothing is left to pay for."
+                    "calls were made after that (so many: {n}). What a version is worth can be "
+                    "seen without a call, and then nothing is left to pay for."
                 ).format(n=len(after))
         if (what, version) in log[:n]:
             return _("The same version was sent to the same desk twice. It says nothing new.")
@@ -189,7 +190,8 @@ def _fault_in_log(desk: _Desk) -> str | None:
     for what in ("review", "revise"):
         if (made := sum(kind == what for kind, _version in log)) > script.rounds:
             return _(
-                "There were {made} calls to {what} in {rounds} rounds. A round is one review and, "
+                "With rounds={rounds} there were this many calls to {what}: {made}. A round is "
+                "one review and, "
                 "if need be, one revision; after the last one nothing more is asked."
             ).format(made=made, what=what, rounds=script.rounds)
     return _fault_in_end(desk)
@@ -200,7 +202,7 @@ def _fault_in_end(desk: _Desk) -> str | None:
     script, log = desk.script, desk.log
     if not log:
         return (
-            _("Nothing was reviewed, though there are {rounds} rounds.").format(
+            _("Nothing was reviewed, though rounds={rounds} would allow it.").format(
                 rounds=script.rounds
             )
             if script.rounds
@@ -365,15 +367,15 @@ def _fault_in_number(found: int, ends: Sequence[float]) -> str | None:
     soonest = min(ends)
     if found > len(ends):
         return _(
-            "The function says {found} workers, and the plan has {n} subtasks: the others would "
-            "never have anything to do."
+            "The function says {found}. The plan has fewer subtasks than that, {n}: the other "
+            "workers would never have anything to do."
         ).format(found=found, n=len(ends))
     if found == _first_best(ends):
         return None
     here = ends[found - 1]
     if here == soonest:
         return _(
-            "The function says {found} workers. With so many the plan ends after {here:g}; but "
+            "The function says {found}. With so many workers the plan ends after {here:g}; but "
             "with fewer of them it ends just as soon."
         ).format(found=found, here=here)
     return _too_few(found, ends)
@@ -383,11 +385,13 @@ def _too_few(found: int, ends: Sequence[float]) -> str:
     here, after = ends[found - 1], ends[found]
     if after == here:
         return _(
-            "The function says {found} workers, with whom the plan ends after {here:g}. One more "
+            "The function says {found}. With so many workers the plan ends after {here:g}. One "
+            "more "
             "changes nothing; but with several more it ends after {soonest:g}."
         ).format(found=found, here=here, soonest=min(ends))
     return _(
-        "The function says {found} workers, with whom the plan ends after {here:g}; but with more "
+        "The function says {found}. With so many workers the plan ends after {here:g}; but with "
+        "more "
         "of them it ends after {soonest:g}."
     ).format(found=found, here=here, soonest=min(ends))
 

@@ -137,11 +137,11 @@ def _fault_in_size(found: int, sizes: _Sizes) -> str | None:
         mesh, hub = traffic[shown].mesh(sizes), traffic[shown].hub(sizes)
         if found > min(cheaper):
             return _(
-                "The function says {found} agents. But in a measured round of {n} already the "
+                "The function says {found}. But in a measured round of {n} agents already the "
                 "peers carried {mesh:,} tokens to each other and the hub only {hub:,}."
             ).format(found=found, n=shown, mesh=mesh, hub=hub)
         return _(
-            "The function says {found} agents. But in a measured round of {n} the peers carried "
+            "The function says {found}. But in a measured round of {n} agents the peers carried "
             "{mesh:,} tokens to each other and the hub {hub:,}, which is not fewer."
         ).format(found=found, n=shown, mesh=mesh, hub=hub)
     return None
@@ -439,8 +439,8 @@ def _fault_in_reading(scene: Scene, record: Run) -> str | None:
     ]
     if unread:
         return _(
-            "{n} of {all} sections were read by nobody, the first of them {first}. What nobody "
-            "reads cannot be found."
+            "There are sections that nobody read: {n} of {all}, the first of them {first}. What "
+            "nobody reads cannot be found."
         ).format(n=len(unread), all=len(scene.task.sections), first=unread[0])
     return None
 
@@ -457,9 +457,9 @@ def _fault_in_building(scene: Scene, record: Run) -> str | None:
         found = {normalise(f.text) for f in report.findings}
         if found and not found & said and not used & set(report.calls):
             return _(
-                "A report of {agent} with {n} findings went nowhere: nobody was given it, and "
-                "nothing of it is in the answer. Who was it for?"
-            ).format(agent=report.agent, n=len(report.findings))
+                "What {agent} reported went nowhere: nobody was given it, and nothing of it is in "
+                "the answer. Who was it for?"
+            ).format(agent=report.agent)
     return None
 
 
@@ -491,21 +491,25 @@ def _fault_in_failing(pattern: Callable[..., Any], scene: Scene, record: Run) ->
     n = len(calls(record))
     for nth in sorted({1, (n + 1) // 2, n}):
         tried = _tried(pattern, scene, Faults(scene.model, [Fault("crash", nth=(nth,))]), WORKERS)
-        when = _("When call {nth} of {n} fails:").format(nth=nth, n=n)
         if tried.record is None:
-            return f"{when} {tried.complaint}"
+            return _("When call {nth} of {n} fails: {complaint}").format(
+                nth=nth, n=n, complaint=tried.complaint
+            )
         if tried.record.status != "done":
             return _(
-                "{when} the whole run fails with it. An error of a call that is the pattern's own "
+                "When call {nth} of {n} fails, the whole run fails with it. An error of a call "
+                "that is the pattern's own "
                 "has to be caught (RunError); what was found until then should still be answered."
-            ).format(when=when)
+            ).format(nth=nth, n=n)
         if not tried.record.answer.statements:
-            return _("{when} the answer is empty, though other calls came through.").format(
-                when=when
-            )
+            return _(
+                "When call {nth} of {n} fails, the answer is empty, though other calls came "
+                "through."
+            ).format(nth=nth, n=n)
         if not set(tried.record.answer.gaps) - set(record.answer.gaps):
             return _(
-                "{when} the answer declares no gap that it does not declare anyway. Whoever reads "
+                "When call {nth} of {n} fails, the answer declares no gap that it does not "
+                "declare anyway. Whoever reads "
                 "it must be told that something is missing, and only then."
-            ).format(when=when)
+            ).format(nth=nth, n=n)
     return None
