@@ -9,7 +9,7 @@ from typing import Any
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
-from orchestrator_kit.errors import ModelError, RunError
+from orchestrator_kit.errors import ModelError, RunError, ServerFailed
 from orchestrator_kit.recovery import Recovery
 from tests.answers import right, wrong
 
@@ -145,7 +145,8 @@ wrong("retry-1", "That is no retryable error", _retry(every=True))
 wrong("retry-1", "That is no retryable error", _retry(every=True, catches=Exception))
 wrong("retry-1", "with nothing left to try", _retry(last=True))
 wrong("retry-1", "The first try is counted, too", _retry(more=1))
-wrong("retry-1", "a reason to try again", _retry(more=-1))
+wrong("retry-1", "made no call", _retry(more=-1))
+wrong("retry-1", "a reason to try again", _retry(catches=ServerFailed))
 wrong("retry-1", "each further one twice as long", _retry(factor=1.0))
 wrong("retry-1", "each further one twice as long", _retry(factor=1.5))
 wrong("retry-1", "longer than the longest wait", _retry(capped=False))
