@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from random import Random
 from statistics import fmean
 from typing import Any
@@ -61,7 +62,7 @@ def frontier_1(frontier: object) -> Iterator[Part]:
     yield _tables(_("the rows of real comparisons"), frontier, _compared())
 
 
-def _tables(asks: str, frontier: Callable[..., Any], tables: Iterator[Table]) -> Part:
+def _tables(asks: str, frontier: Callable[..., Any], tables: Iterable[Table]) -> Part:
     for table in sorted(tables, key=len):
         if complaint := _fault_in_names(frontier, table):
             return Part(asks, complaint, repr(table))
@@ -194,10 +195,14 @@ def _few(rng: Random) -> tuple[float, float, float]:
     return tokens, rng.choice((0.25, 0.5, 0.75)), rng.choice((30.0, 60.0, 90.0))
 
 
-def _compared() -> Iterator[Table]:
-    for scene in scenes("frontier-1"):
-        rows = compare(scene.task, scene.model).rows
-        yield {r.pattern: (r.measures.tokens, r.score.recall, r.measures.latency_s) for r in rows}
+@cache
+def _compared() -> tuple[Table, ...]:
+    """What the six patterns came to in each scene; the same at every check."""
+    found = (compare(scene.task, scene.model).rows for scene in scenes("frontier-1"))
+    return tuple(
+        {r.pattern: (r.measures.tokens, r.score.recall, r.measures.latency_s) for r in rows}
+        for rows in found
+    )
 
 
 @exercise(
