@@ -221,12 +221,12 @@ def always_the_same_luck(task: Task, seed: int) -> Setting:
     return a_reader_who_never_tires(task, 0)
 
 
-@wrong("rematch-1", "changed the facts")
+@wrong("rematch-1", "changed `facts`")
 def fewer_facts(task: Task, seed: int) -> Setting:
     return replace(task, facts=task.facts[:2]), SimulatedModel(seed)
 
 
-@wrong("rematch-1", "changed the specialists")
+@wrong("rematch-1", "changed `specialists`")
 def a_team_of_one(task: Task, seed: int) -> Setting:
     return replace(task, specialists=task.specialists[:1]), SimulatedModel(seed)
 

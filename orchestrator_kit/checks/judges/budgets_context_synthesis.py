@@ -248,8 +248,8 @@ class _Desk:
             ).format(text=quoted(strange[0]))
         if len(texts) < 2:
             return _(
-                "merge was given {n} of them. Who has a single report has nothing to merge: it "
-                "goes up to the next level as it is, and no call is paid."
+                "merge was given a group of {n}. A single report needs no merge: it goes up to "
+                "the next level as it is, and no call is paid."
             ).format(n=len(texts))
         if (size := sum(map(_words, texts))) > self.window:
             return _(

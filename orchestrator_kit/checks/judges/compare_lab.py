@@ -283,7 +283,7 @@ def _fault_in_setting(setting: Callable[..., Any], task: Task, seed: int) -> str
         if model.seed != s:
             return _(
                 "The function was given the seed {seed}, and returned a model with the seed "
-                "{found}. Several seeds would then be no several trials, but one or others."
+                "{found}. The trials would then not be those that the seeds stand for."
             ).format(seed=s, found=model.seed)
         if complaint := _fault_in_task(given, task):
             return complaint
@@ -295,7 +295,7 @@ def _fault_in_task(given: Task, task: Task) -> str | None:
     for what in ("prompt", "specialists", "facts"):
         if getattr(given, what) != getattr(task, what):
             return _(
-                "The function changed the {what} of the task. Documents may be left out, the "
+                "The function changed `{what}` of the task. Documents may be left out, the "
                 "budget may be another; what is asked, who is on the team and what counts as "
                 "found stay as they are."
             ).format(what=what)

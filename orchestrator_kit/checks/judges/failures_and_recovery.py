@@ -497,11 +497,16 @@ def _fault_in_hedge(end: _End, server: _Server, after: float) -> str | None:
     at, winner, value = good[0] if good else ends[-1]
     if good and end.error is not None and any(end.error is e[2] for e in ends):
         return _left_no_chance(end.error, value)
+    if good and server.calls[winner].how == "cancelled" and winner:
+        return _(
+            "The second call was cancelled before it could answer; it would have been the first "
+            "to do so. Both run on until one has answered."
+        )
     if good and server.calls[winner].how == "cancelled":
         return _(
-            "The {which} call was cancelled before it could answer; it would have been the first "
-            "to do so. A second call is made beside the first one, not in its place."
-        ).format(which=_("second") if winner else _("first"))
+            "The first call was cancelled before it could answer; it would have been the first to "
+            "do so. A second call is made beside the first one, not in its place."
+        )
     return _fault_in_outcome(end, server, at, [value] if good else [first, second])
 
 
