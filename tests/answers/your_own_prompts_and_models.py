@@ -291,7 +291,8 @@ class NeverEnds(Around):
     async def complete(self, request: Request) -> Reply:
         if request in self.kept:
             await self.kept[request].wait()
-            return replace(self.kept[request].reply, usage=Usage(0, 0), cost_usd=0.0)
+            kept: Reply = self.kept[request].reply
+            return replace(kept, usage=Usage(0, 0), cost_usd=0.0)
         event: Any = asyncio.Event()
         self.kept[request] = event
         reply: Reply = await self.model.complete(request)
