@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from html import escape
 from itertools import groupby
 from operator import itemgetter
 from statistics import mean
@@ -330,3 +332,54 @@ wrong("once-1", "waits for something that never happens", NeverEnds)
 wrong("once-1", "are not those of the one inside", OwnTokens)
 wrong("once-1", "Text and `finish`", OnlyText)
 wrong("once-1", "has no name", lambda model: model.name)
+
+# --- data-1 ---
+
+
+@right("data-1")
+def letter_by_letter(name: str, text: str) -> str:
+    """Looks ahead from each bracket, without a regular expression."""
+    body = ""
+    for i, c in enumerate(text):
+        rest = text[i + 1 :].lower().lstrip().removeprefix("/").lstrip()
+        body += "&lt;" if c == "<" and rest.startswith("document") else c
+    safe = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "\n".join(['<document name="' + safe.replace('"', "&quot;") + '">', body, "</document>"])
+
+
+@right("data-1")
+def by_splitting(name: str, text: str) -> str:
+    parts = re.split(r"<(\s*/?\s*document)", text, flags=re.I)
+    marked = "".join(("&lt;" if n % 2 else "") + part for n, part in enumerate(parts))
+    return f'<document name="{escape(name)}">\n{marked}\n</document>'
+
+
+def around(body: Callable[[str], str], title: Callable[[str], str] = escape) -> Callable[..., str]:
+    """A delimiter that treats the text, and the name, as these do."""
+
+    def delimit(name: str, text: str) -> str:
+        return f'<document name="{title(name)}">\n{body(text)}\n</document>'
+
+    return delimit
+
+
+def safe(text: str) -> str:
+    return re.sub(r"<(?=\s*/?\s*document)", "&lt;", text, flags=re.I)
+
+
+@wrong("data-1", "Expected a text; the function returned None")
+def no_marks(name: str, text: str) -> None:
+    """The stub of the exercise."""
+
+
+wrong("data-1", "first line that is the opening mark", lambda name, text: safe(text))
+wrong("data-1", "closing mark, as it is", lambda name, text: around(safe)(name, text) + "\n")
+wrong("data-1", "may take that for a mark", around(str))
+wrong("data-1", "something is lost", around(lambda t: t.replace("</document>", "")))
+wrong("data-1", "Spaces, capitals", around(lambda t: t.replace("</document", "&lt;/document")))
+wrong("data-1", "something is lost", around(lambda t: safe(t).replace("&lt;", "")))
+wrong("data-1", "came out changed", around(escape))
+wrong("data-1", "came out changed", around(lambda t: safe(t).strip()))
+wrong("data-1", "nothing in the name that ends them", around(safe, str))
+wrong("data-1", "cannot be read", around(safe, lambda n: re.sub('[<>"&]', "", n)))
+wrong("data-1", "has to be escaped too", around(safe, lambda n: escape(n).replace("&amp;", "&")))
