@@ -225,3 +225,92 @@ def test_a_copy_that_differs_or_is_missing_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.notebook
 def test_building_does_not_overwrite_a_learners_work(tmp_path: Path) -> None:
+    copy = exercises.build(ROOT / "solutions", tmp_path)[0]
+    exercises.build(ROOT / "solutions", tmp_path)  # untouched: written again
+    worked = copy.read_text("utf-8").replace(exercises.STUB, "return []", 1)
+    copy.write_text(worked, "utf-8")
+    with pytest.raises(UsageError, match="worked on"):
+        exercises.build(ROOT / "solutions", tmp_path)
+    assert copy.read_text("utf-8") == worked
+    exercises.build(ROOT / "solutions", tmp_path, overwrite=True)
+    assert exercises.check_in_step(ROOT / "solutions", tmp_path) == []
+
+
+@pytest.mark.notebook
+def test_a_fresh_run_gives_the_stored_outputs(executed: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copy(executed, tmp_path))
+    exercises.execute(copy)
+    assert copy.read_text("utf-8") == executed.read_text("utf-8")
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize("blank", BLANK, ids=named)
+def test_an_exercise_runs_to_the_end_and_fails_exactly_its_checks(
+    blank: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copy(blank, tmp_path))
+    exercises.execute(copy)
+    assert all(o["output_type"] != "error" for o in outputs(copy))
+    for name, verdict in verdicts(copy).items():
+        said = rf"{name}: not yet, 0 of \d points?\. [A-Z][^\n]{{20,}}[.?)]\n"
+        assert re.match(said, verdict), verdict
+
+
+@pytest.mark.parametrize("path", [p for p in EXECUTED if p.parent.name == "solutions"], ids=named)
+def test_a_solution_passes_its_checks(path: Path) -> None:
+    for name, verdict in verdicts(path).items():
+        assert verdict.startswith(f"{name}: passed, "), verdict
+
+
+def test_every_exercise_stands_in_the_notebook_that_it_names() -> None:
+    for blank in BLANK:
+        named_here = [e.name for e in checks.exercises().values() if e.notebook == blank.stem]
+        assert sorted(checked(blank)) == sorted(named_here)
+    assert {e.notebook for e in checks.exercises().values()} <= {p.stem for p in BLANK}
+
+
+def test_the_cells_of_an_exercise_carry_its_name() -> None:
+    for path in BLANK:
+        ids = {c["id"] for c in cells(path)}
+        for name in checked(path):
+            assert {name, f"{name}-task", f"{name}-check", f"{name}-hint"} <= ids
+            (task,) = [exercises.source(c) for c in cells(path) if c["id"] == f"{name}-task"]
+            level = checks.exercises()[name].level
+            assert re.search(rf"^#+ .*\({name}, {'★' * level}\)$", task, re.M), task
+
+
+@pytest.mark.notebook
+def test_a_changed_number_in_a_stored_output_fails_the_notebook_test(tmp_path: Path) -> None:
+    copy = tmp_path / "changed.ipynb"
+    text = (ROOT / "notebooks" / "00_start_here.ipynb").read_text("utf-8")
+    number = re.search(r"(\d+),(\d{3}) tokens for each", text)
+    assert number
+    wrong = f"{number[1]},{(int(number[2]) + 1) % 1000:03} tokens for each"
+    copy.write_text(text.replace(number[0], wrong), "utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "nbval", "--nbval", "-q", str(copy)]
+    tested = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert tested.returncode == 1
+    assert "1 failed" in tested.stdout
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize(
+    "path", [p for p in EXECUTED if p.parent.name == "solutions" and checked(p)], ids=named
+)
+def test_checks_bear_doubled_deleted_and_moved_cells(path: Path, tmp_path: Path) -> None:
+    """Solutions doubled, hints deleted, the checks at the end, in reverse and each twice."""
+    notebook = exercises.read(path)
+    names = checked(path)
+    kept: list[Cell] = []
+    for cell in notebook["cells"]:
+        if not cell["id"].endswith(("-check", "-hint")):
+            again = [cell | {"id": f"{cell['id']}-again"}] if cell["id"] in names else []
+            kept += [cell, *again]
+    last = [c for name in names for c in notebook["cells"] if c["id"] == f"{name}-check"]
+    last = [cell | {"id": f"{cell['id']}-{n}"} for cell in reversed(last) for n in (1, 2)]
+    copy = tmp_path / path.name
+    copy.write_text(json.dumps(notebook | {"cells": kept + last}), "utf-8")
+    exercises.execute(copy)
+    said = ["".join(c["outputs"][0]["data"]["text/plain"]) for c in cells(copy)[-len(last) :]]
+    assert len(said) == 2 * len(names)
+    assert all(": passed, " in verdict for verdict in said)
