@@ -114,7 +114,7 @@ def test_the_kit_runs_from_it(handed_out: Path, tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
     file, status, *scenarios = done.stdout.splitlines()
@@ -357,7 +357,7 @@ def published(folder: Path, server: Path, message: str) -> None:
 def pulled(server: Path, students: Path) -> None:
     """What a student's click on an nbgitpuller link does; its own command, in its own process."""
     command = [sys.executable, "-m", "nbgitpuller.pull", server.as_uri(), "main", str(students)]
-    subprocess.run(command, env=os.environ | GIT, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, env=os.environ | GIT, check=True, capture_output=True, timeout=300)
 
 
 @pytest.fixture
