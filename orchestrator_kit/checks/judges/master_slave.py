@@ -403,9 +403,9 @@ def _why(found: float, case: _Case) -> str:
     }
     if near[nearest] <= WITHIN:
         return f"{far} {known[nearest]}"
-    if found < measured:
-        return f"{far} {_('That is too little by more than a twentieth.')}"
-    return f"{far} {_('That is too much by more than a twentieth.')}"
+    low = _("That is too little by more than a twentieth.")
+    high = _("That is too much by more than a twentieth.")
+    return f"{far} {low if found < measured else high}"
 
 
 @lru_cache
