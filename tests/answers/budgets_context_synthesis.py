@@ -263,7 +263,7 @@ async def merges_unawaited(reports: list[str], merge: Merge, count: Count, windo
 
 wrong("tree-1", "the window holds", _tree(room=1))
 wrong("tree-1", "A ContextOverflow was expected", _tree(raises=False))
-wrong("tree-1", "raised ContextOverflow", _tree(room=-1))
+wrong("tree-1", "full to the last token", _tree(room=-1))
 wrong("tree-1", "would do", _tree(most=2))
 wrong("tree-1", "and so should a level", _tree(serial=True))
 wrong("tree-1", "no call is paid", _tree(singles=True))
