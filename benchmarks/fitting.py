@@ -26,6 +26,7 @@ from orchestrator_kit.matching.finding import (
 
 FOLDS, SEED, RESAMPLES, ROUNDS = 8, 0, 2_000, 4
 CAUTIOUS = 0.10  # of the contradictory answers may be taken for mentioned, where that is the aim
+LENIENT = 2 * CAUTIOUS  # the overlap may also take as many as that
 DOUBTED = 0.05  # of the correct answers may be marked as what may conflict
 CONFLICTS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
 SLACK = 1e-9  # so that equal scores, summed in another order, fall on one side
@@ -94,20 +95,22 @@ def weights_of(answers: Sequence[Answer]) -> np.ndarray:
     return weights
 
 
+def best(answers: Sequence[Answer], weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The score of each answer's best reading, and how much of its phrasing that has."""
+    scores, topics = [], []
+    for a in answers:
+        each = a.features @ weights
+        at = int(np.argmax(each))
+        scores.append(float(each[at]))
+        topics.append(a.eligible[at].likeness.topic if a.eligible else -1.0)
+    return np.array(scores), np.array(topics)
+
+
 def effective(answers: Sequence[Answer], weights: np.ndarray, conflict: float) -> np.ndarray:
     """The score of each answer that `decide` holds against the threshold; -inf in conflict."""
-    found = []
-    for a in answers:
-        scores = a.features @ weights
-        best = int(np.argmax(scores))
-        like = a.eligible[best].likeness if a.eligible else None
-        if a.against >= conflict and (like is None or a.against >= like.topic):
-            found.append(-np.inf)
-        elif any(r.likeness.exact for r in a.eligible):
-            found.append(np.inf)
-        else:
-            found.append(float(scores[best]))
-    return np.array(found)
+    scores, topics = best(answers, weights)
+    against = np.array([a.against for a in answers])
+    return np.where((against >= conflict) & (against >= topics), -np.inf, scores)
 
 
 def threshold(scores: np.ndarray, labels: np.ndarray, cap: float | None) -> float:
@@ -127,18 +130,19 @@ def threshold(scores: np.ndarray, labels: np.ndarray, cap: float | None) -> floa
     return float(levels[np.argmax(few) if few.any() else -1]) - SLACK
 
 
-def fit(answers: Sequence[Answer], cap: float | None) -> Fit:
-    """Weights and thresholds for the matcher, from these answers alone."""
+def fits(answers: Sequence[Answer], caps: Sequence[float | None]) -> list[Fit]:
+    """Weights and thresholds for the matcher, from these answers alone; one for each cap."""
     weights = weights_of(answers)
     labels = np.array([a.label for a in answers])
-    conflict = 1.0
-    for step in CONFLICTS:
-        doubted = np.isneginf(effective(answers, weights, step)[labels == "correct"])
-        if doubted.mean() <= DOUBTED:
-            conflict = step
+    scores, topics = best(answers, weights)
+    against = np.array([a.against for a in answers])
+    for conflict in CONFLICTS:
+        doubted = (against >= conflict) & (against >= topics)
+        if doubted[labels == "correct"].mean() <= DOUBTED:
             break
-    scores = effective(answers, weights, conflict)
-    return Fit(tuple(map(float, weights)), threshold(scores, labels, cap), conflict)
+    scores = np.where(doubted, -np.inf, scores)
+    plain = tuple(map(float, weights))
+    return [Fit(plain, threshold(scores, labels, cap), conflict) for cap in caps]
 
 
 def fit_overlap(answers: Sequence[Answer], cap: float | None) -> float:
@@ -222,44 +226,42 @@ def interval(outcome: Outcome, measure: str, than: Outcome | None = None) -> tup
 class Validation:
     """All questions, judged with what was fitted on others; the scores are for the curve.
 
-    `outcomes` are overlap and matcher tuned to set the two shares apart, then both when
-    cautious. `labels`, `overlaps` and `scores` hold an answer each.
+    `outcomes` are overlap and matcher by name and aim: tuned to set the two shares apart, cautious,
+    and lenient (the overlap alone). `labels`, `overlaps` and `scores` hold an answer each.
     """
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: dict[str, Outcome]
     labels: np.ndarray
     overlaps: np.ndarray
     scores: np.ndarray
 
 
+AIMS = {"apart": None, "cautious": CAUTIOUS, "lenient": LENIENT}
+OURS = ("apart", "cautious")
+
+
 def validate(questions: Sequence[Question]) -> Validation:
     """Cross-validation by question."""
-    aims = (None, CAUTIOUS)
-    counts: dict[tuple[str, float | None], list[Counter[tuple[str, str]]]] = {}
-    labels, overlaps, scores = [], [], []
+    counts: dict[str, list[Counter[tuple[str, str]]]] = {}
+    labels: list[str] = []
+    overlaps: list[float] = []
+    scores: list[float] = []
     for others, judged in folds(questions):
-        known = answers_of(others)
-        for aim in aims:
-            level, fitted = fit_overlap(known, aim), fit(known, aim)
-            for q in judged:
-                plain = Counter[tuple[str, str]](
-                    (a.label, MENTIONED if a.overlap >= level else "") for a in q.answers
-                )
-                found = Counter[tuple[str, str]](
-                    (a.label, decide(a.readings, fitted)[0]) for a in q.answers
-                )
-                counts.setdefault(("overlap", aim), []).append(plain)
-                counts.setdefault(("matcher", aim), []).append(found)
-        those = answers_of(judged)
+        known, those = answers_of(others), answers_of(judged)
+        for aim, cap in AIMS.items():
+            level = fit_overlap(known, cap)
+            counts.setdefault(f"overlap, {aim}", []).extend(
+                Counter((a.label, MENTIONED if a.overlap >= level else "") for a in q.answers)
+                for q in judged
+            )
+        for aim, fitted in zip(OURS, fits(known, [AIMS[aim] for aim in OURS]), strict=True):
+            counts.setdefault(f"matcher, {aim}", []).extend(
+                Counter((a.label, decide(a.readings, fitted)[0]) for a in q.answers) for q in judged
+            )
         labels += [a.label for a in those]
         overlaps += [a.overlap for a in those]
         scores += list(effective(those, np.array(fitted.weights), fitted.conflict))
-    outcomes = tuple(
-        Outcome(f"{who}, {'apart' if aim is None else 'cautious'}", tuple(each))
-        for aim in aims
-        for who in ("overlap", "matcher")
-        for each in (counts[who, aim],)
-    )
+    outcomes = {name: Outcome(name, tuple(each)) for name, each in counts.items()}
     return Validation(outcomes, np.array(labels), np.array(overlaps), np.array(scores))
 
 

@@ -22,13 +22,14 @@ from xml.etree import ElementTree
 from fitting import (
     CAUTIOUS,
     FOLDS,
+    LENIENT,
     MEASURES,
     RESAMPLES,
     Answer,
     Question,
     Validation,
     answers_of,
-    fit,
+    fits,
     found_at,
     interval,
     share,
@@ -41,6 +42,11 @@ from orchestrator_kit.matching.finding import Fit, KeyPoint, readings
 from orchestrator_kit.text import terms
 
 PAGE = Path(__file__).parents[1] / "docs" / "teaching.md"
+BESIDE = (
+    ("matcher, apart", "overlap, apart"),
+    ("matcher, cautious", "overlap, cautious"),
+    ("matcher, cautious", "overlap, lenient"),
+)
 RATES = (0.03, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3)
 
 
@@ -98,32 +104,32 @@ def sections(done: Validation, less: Validation) -> Iterator[str]:
     """What was judged, the shares, the differences, and the curve; `less` knew no opposites."""
     n = Counter(done.labels)
     yield (
-        f"{len(done.outcomes[0].counts)} questions, {len(done.labels):,} answers: "
+        f"{len(done.outcomes['overlap, apart'].counts)} questions, {len(done.labels):,} answers: "
         f"{n['correct']:,} correct, "
         f"{n['contradictory']:,} contradictory, {n['incorrect']:,} incorrect. Each question is "
         f"judged with what was fitted on the questions of the other {FOLDS - 1} of {FOLDS} folds. "
         "*Apart*: the threshold sets the first two shares furthest apart on those questions. "
         f"*Cautious*: it takes at most {CAUTIOUS:.0%} of their contradictory answers for "
-        f"mentioned; so does the kit. In brackets 95% intervals, from {RESAMPLES:,} samples of "
-        "questions.\n"
+        f"mentioned; so does the kit. *Lenient*: the overlap may take {LENIENT:.0%}. In brackets "
+        f"95% intervals, from {RESAMPLES:,} samples of questions.\n"
     )
     rows = []
-    for outcome in done.outcomes:
+    for outcome in done.outcomes.values():
         plain = outcome.name.startswith("overlap")
         cells = [
             "-" if plain and "conflict" in m else _cell(share(outcome, m), interval(outcome, m))
             for m in MEASURES
         ]
         rows.append([outcome.name, *cells])
-    for base, matcher in zip(done.outcomes[::2], done.outcomes[1::2], strict=True):
-        aim = matcher.name.partition(", ")[2]
+    for first, second in BESIDE:
+        matcher, base = done.outcomes[first], done.outcomes[second]
         cells = [
             "-"
             if "conflict" in m
             else _cell(share(matcher, m) - share(base, m), interval(matcher, m, base), sign="+")
             for m in MEASURES
         ]
-        rows.append([f"difference, {aim}", *cells])
+        rows.append([f"difference: {first} - {second}", *cells])
     yield markdown(["", *MEASURES], rows) + "\n"
     yield "Correct answers found where as many contradictory ones are taken for mentioned:\n"
     yield (
@@ -158,7 +164,7 @@ def main() -> int:
     args = options.parse_args()
     questions = load(args.folder)
     if args.fit:
-        found = fit(answers_of(questions), CAUTIOUS)
+        (found,) = fits(answers_of(questions), [CAUTIOUS])
         print(
             Fit(
                 tuple(round(w, 2) for w in found.weights), round(found.mentioned, 2), found.conflict

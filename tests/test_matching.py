@@ -16,7 +16,7 @@ from pathlib import Path
 import fitting
 import matcher
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator_kit.errors import UsageError
@@ -381,6 +381,7 @@ def test_every_accepted_phrasing_is_itself_mentioned(phrase: str) -> None:
 
 
 @given(PHRASES, st.sampled_from(DENIED))
+@example("the worker plans the task without a plan", "It is not true that {}.")
 def test_no_phrasing_that_is_denied_is_mentioned(phrase: str, denial: str) -> None:
     assert find(denial.format(phrase), KeyPoint("p", "p", (phrase,))).state != MENTIONED
 
@@ -435,13 +436,17 @@ def validation() -> fitting.Validation:
 
 @with_answers
 def test_on_other_questions_it_finds_more_right_answers_and_accepts_fewer_contrary_ones() -> None:
-    by_name = {o.name: o for o in validation().outcomes}
-    plain, ours = by_name["overlap, apart"], by_name["matcher, apart"]
     found, accepted = "correct, mentioned", "contradictory, mentioned"
-    assert fitting.share(ours, found) > fitting.share(plain, found)
-    assert fitting.share(ours, accepted) < fitting.share(plain, accepted)
-    assert fitting.interval(ours, accepted, plain)[1] < 0
-    assert fitting.share(ours, "accuracy") > fitting.share(plain, "accuracy")
+    for first, second in (
+        ("matcher, apart", "overlap, apart"),  # tuned alike
+        ("matcher, cautious", "overlap, lenient"),  # as shipped; the overlap may take twice as many
+    ):
+        ours, plain = validation().outcomes[first], validation().outcomes[second]
+        assert fitting.share(ours, found) > fitting.share(plain, found)
+        assert fitting.share(ours, accepted) < fitting.share(plain, accepted)
+        assert fitting.interval(ours, accepted, plain)[1] < 0
+        assert fitting.share(ours, "accuracy") > fitting.share(plain, "accuracy")
+    assert fitting.interval(ours, found, plain)[0] > 0
 
 
 @with_answers
@@ -454,7 +459,7 @@ def test_that_is_no_shift_of_a_threshold() -> None:
 
 @with_answers
 def test_a_right_answer_seldom_may_conflict_and_a_contradictory_one_more_often() -> None:
-    ours = {o.name: o for o in validation().outcomes}["matcher, cautious"]
+    ours = validation().outcomes["matcher, cautious"]
     doubted = fitting.share(ours, "correct, may conflict")
     assert doubted < 0.08
     assert fitting.share(ours, "contradictory, may conflict") > 2 * doubted
@@ -462,7 +467,7 @@ def test_a_right_answer_seldom_may_conflict_and_a_contradictory_one_more_often()
 
 @with_answers
 def test_the_kit_ships_what_is_fitted_on_all_questions() -> None:
-    made = fitting.fit(fitting.answers_of(questions()), fitting.CAUTIOUS)
+    (made,) = fitting.fits(fitting.answers_of(questions()), [fitting.CAUTIOUS])
     assert FITTED.weights == pytest.approx(made.weights, abs=0.006)
     assert FITTED.mentioned == pytest.approx(made.mentioned, abs=0.006)
     assert FITTED.conflict == made.conflict
@@ -504,7 +509,18 @@ def test_no_sentence_of_the_answers_stands_in_the_project() -> None:
             assert len(words) < 6 or " ".join(words) not in text, said
 
 
-# ---- the benchmark ----
+# ---- the page and the benchmark ----
+
+
+def test_the_example_of_the_page_does_what_it_says() -> None:
+    page = matcher.PAGE.read_text("utf-8")
+    block = re.search(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert block
+    names: dict[str, object] = {}
+    exec(block[1], names)
+    said = re.findall(r'^(find\(.*\)\.state)  # "(.*)"$', block[1], re.MULTILINE)
+    assert [becomes for _, becomes in said] == [MENTIONED, MAY_CONFLICT]
+    assert [eval(call, names) for call, _ in said] == [becomes for _, becomes in said]
 
 
 def test_a_folder_without_questions_and_a_broken_file_end_in_one_line(tmp_path: Path) -> None:

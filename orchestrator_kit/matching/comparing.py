@@ -117,10 +117,12 @@ def pairs(statement: Statement, phrasing: Statement) -> tuple[Pair, ...]:
 
     The same word comes before another one, and of several one that agrees. A word that the
     phrasing has itself stands for no other: in "central control of distributed work", "central"
-    is no opposite of "distributed".
+    is no opposite of "distributed". Of a word that the phrasing both affirms and denies, the
+    first that is met counts.
     """
     said = [t for t in statement if t.content]
     known = {t.stem for t in phrasing if t.content}
+    signed = {(t.stem, t.sign) for t in phrasing}
     found: dict[str, Pair] = {}
     for wanted in phrasing:
         if not wanted.content or wanted.stem in found:
@@ -136,7 +138,7 @@ def pairs(statement: Statement, phrasing: Statement) -> tuple[Pair, ...]:
             rank = (met.stem == wanted.stem, agrees)
             if wanted.stem not in found or rank > best:
                 best, found[wanted.stem] = rank, Pair(wanted, met, agrees)
-            if best == (True, True):
+            if best == (True, True) or (best[0] and (wanted.stem, -wanted.sign) in signed):
                 break
     return tuple(found.values())
 

@@ -58,7 +58,7 @@ class Fit:
 
 
 # Fitted by benchmarks/matcher.py on all questions of its data; the page that it writes says how.
-FITTED = Fit((-2.77, 2.53, 1.51, 1.63, 0.24, -1.07, 0.79, -0.88), mentioned=0.16, conflict=0.95)
+FITTED = Fit((-2.77, 2.53, 1.51, 1.63, 0.24, -1.05, 0.79, -0.87), mentioned=0.16, conflict=0.95)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def decide(found: Iterable[Reading], fit: Fit) -> tuple[State, Reading | None]:
         if like.turned:
             if not reading.counter and like.turned % 2 and like.topic >= fit.conflict:
                 worst = _better(worst, like.topic, reading)
-        elif (total := score(like, fit.weights)) >= fit.mentioned or like.exact:
+        elif (total := score(like, fit.weights)) >= fit.mentioned:
             if reading.counter:
                 worst = _better(worst, like.topic, reading)
             elif eligible(reading):
