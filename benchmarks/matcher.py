@@ -22,8 +22,9 @@ from xml.etree import ElementTree
 from fitting import (
     CAUTIOUS,
     FOLDS,
-    LENIENT,
     MEASURES,
+    OVERLAP_CAUTIOUS,
+    OVERLAP_LENIENT,
     RESAMPLES,
     Answer,
     Question,
@@ -110,8 +111,9 @@ def sections(done: Validation, less: Validation) -> Iterator[str]:
         f"judged with what was fitted on the questions of the other {FOLDS - 1} of {FOLDS} folds. "
         "*Apart*: the threshold sets the first two shares furthest apart on those questions. "
         f"*Cautious*: it takes at most {CAUTIOUS:.0%} of their contradictory answers for "
-        f"mentioned; so does the kit. *Lenient*: the overlap may take {LENIENT:.0%}. In brackets "
-        f"95% intervals, from {RESAMPLES:,} samples of questions.\n"
+        f"mentioned, as the kit does; the overlap may take {OVERLAP_CAUTIOUS:.0%}, and "
+        f"{OVERLAP_LENIENT:.0%} where it is *lenient*. In brackets 95% intervals, from "
+        f"{RESAMPLES:,} samples of questions.\n"
     )
     rows = []
     for outcome in done.outcomes.values():

@@ -40,7 +40,7 @@ def build(solutions: Path, exercises: Path, *, overwrite: bool = False) -> list[
     made = {exercises / source.name: _learners(source) for source in _notebooks(solutions)}
     if not overwrite:
         for path in made:
-            if path.exists() and _worked_on(read(path)):
+            if path.exists() and worked_on(read(path)):
                 raise UsageError(f"{path}: somebody has worked on it; move it away, or overwrite")
     return [write_atomic(path, _text(notebook)) for path, notebook in made.items()]
 
@@ -158,7 +158,7 @@ def _learners(path: Path) -> Notebook:
     return notebook
 
 
-def _worked_on(notebook: Notebook) -> bool:
+def worked_on(notebook: Notebook) -> bool:
     """Whether the text of a generated notebook is no longer the generated one."""
     about = notebook.get("metadata", {}).get("orchestrator_kit", {})
     return bool(about.get("seal") != _seal(notebook))
