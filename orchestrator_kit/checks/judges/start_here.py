@@ -181,7 +181,9 @@ def _real() -> tuple[Comparison, ...]:
 
 def _made_up(rng: Random) -> tuple[list[Comparison], list[Comparison], list[Comparison]]:
     """Comparisons with one winner; some with patterns that found nothing; some with a tie."""
-    clear, barren, tied = [], [], []
+    # At first prices that differ by less than a token.
+    clear = [_comparison(rng, [(100, 1), (301, 3), (5_000, 2), (900, 4)])]
+    barren, tied = [], []
     for k in range(24):
         takings = _takings(rng, 4 + k // 12)
         clear.append(_comparison(rng, takings))
