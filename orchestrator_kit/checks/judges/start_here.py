@@ -175,7 +175,7 @@ def _figures(row: Row) -> str:
 
 @lru_cache
 def _real() -> tuple[Comparison, ...]:
-    humble = ("single_call", "pipeline", "parallelization", "master_slave")
+    humble = ("single_call", "pipeline", "master_slave")
     return tuple(compare(s.task, s.model, patterns=humble) for s in scenes("cheapest-1", 4))
 
 
