@@ -68,7 +68,7 @@ def beside(found: Trials, tasks: Sequence[Task]) -> tuple[Columns, Rows]:
         [*row, *over([v or 0.0 for v in found.values(name, "recall")])]
         for row, name in zip(rows, found.patterns, strict=True)
     )
-    return [*columns, f"over {FIRST}", ""], [
+    return [*columns, f"over {FIRST}", "verdict"], [
         [*unread(FIRST, first), tables.NONE, ""],
         [*unread(ANY, drawn), *over(drawn)],
         *read,

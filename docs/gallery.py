@@ -110,8 +110,9 @@ def page(shown: dict[str, Any]) -> str:
         "model.",
         "`orchestrator_kit.figures` needs the extra `notebook`. Each function takes data and, if "
         "wanted, an `Axes`, and returns the `Axes`; as the last value of a cell that shows the "
-        "picture. `figures.table(...)` of what it returned gives the same figures as a table, "
-        "`figures.alt_text(...)` the words, `figures.save(..., path)` a file, "
+        "picture, with its words and its table to unfold below it. `figures.table(...)` of what it "
+        "returned gives the same figures as a table, `figures.alt_text(...)` the words, "
+        "`figures.save(..., path)` a file, "
         "`figures.panels(n)` axes side by side.\n",
         f"```python\n{SETTING}```\n",
     ]

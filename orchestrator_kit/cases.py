@@ -152,7 +152,17 @@ def _shown(value: object) -> str:
 
 def table(found: WhatIf) -> tuple[tables.Columns, tables.Rows]:
     """A row for each setting, the recorded one first; a "+" says that it would be more."""
-    columns = ["", "workers", "calls", "input", "output", "cost", "latency", "critical", "recall"]
+    columns = [
+        "run",
+        "workers",
+        "calls",
+        "input",
+        "output",
+        "cost",
+        "latency",
+        "critical",
+        "recall",
+    ]
     rows = []
     for n, case in enumerate(found.rows):
         m, more = case.measures, "" if case.complete else "+"

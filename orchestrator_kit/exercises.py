@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from orchestrator_kit import checks, diary
+from orchestrator_kit import catalogue, checks, diary
 from orchestrator_kit.errors import MissingExtra, TaskError, UsageError
 from orchestrator_kit.record import write_atomic
 
@@ -40,7 +40,7 @@ def build(solutions: Path, exercises: Path, *, overwrite: bool = False) -> list[
     made = {exercises / source.name: _learners(source) for source in _notebooks(solutions)}
     if not overwrite:
         for path in made:
-            if path.exists() and _worked_on(read(path)):
+            if path.exists() and worked_on(read(path)):
                 raise UsageError(f"{path}: somebody has worked on it; move it away, or overwrite")
     return [write_atomic(path, _text(notebook)) for path, notebook in made.items()]
 
@@ -84,7 +84,7 @@ def execute(path: Path, *, seconds: float = CELL_SECONDS) -> Path:
         coalesce_streams=True,
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
-    ).execute(env=os.environ | {diary.VARIABLE: "off"})  # this is nobody's study
+    ).execute(env=os.environ | {diary.VARIABLE: "off", catalogue.VARIABLE: "en"})
     return write_atomic(path, _text(marked(_settled(notebook))))
 
 
@@ -158,7 +158,7 @@ def _learners(path: Path) -> Notebook:
     return notebook
 
 
-def _worked_on(notebook: Notebook) -> bool:
+def worked_on(notebook: Notebook) -> bool:
     """Whether the text of a generated notebook is no longer the generated one."""
     about = notebook.get("metadata", {}).get("orchestrator_kit", {})
     return bool(about.get("seal") != _seal(notebook))

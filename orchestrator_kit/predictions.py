@@ -65,7 +65,7 @@ class Outcome:
         """Whether the prediction holds, within what was allowed."""
         said, found = self.prediction.value, self.measured
         if isinstance(said, str) or isinstance(found, str):
-            return _folded(said) == _folded(found)
+            return folded(said) == folded(found)
         return abs(said - found) <= self.within * abs(found) + 1e-9
 
     @property
@@ -105,7 +105,8 @@ def predict(question: str, value: Value, *, sure: float = 0.5) -> Prediction:
     return made
 
 
-def _folded(value: Value) -> str:
+def folded(value: Value) -> str:
+    """A name without what its spellings differ in: case, hyphens and spaces."""
     return str(value).strip().casefold().replace("-", "_").replace(" ", "_")
 
 

@@ -113,12 +113,17 @@ def as_text(columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: bool
     return "\n".join(lines)
 
 
-def as_html(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in HTML, every cell escaped, the first of a row its header."""
-    head = "".join(f'<th scope="col">{escape(c)}</th>' for c in columns)
+def as_html(columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: bool = False) -> str:
+    """A table in HTML, every cell escaped, the first of a row its header unless it stands alone.
+
+    Words go to the `left`; notebooks put cells to the right.
+    """
+    side = ' style="text-align:left"' if left else ""
+    head = "".join(f'<th scope="col"{side}>{escape(c)}</th>' for c in columns)
+    first = 'th scope="row"' if columns[1:] else "td"
     body = "".join(
-        f'<tr><th scope="row" style="text-align:left">{escape(row[0])}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        f'<tr><{first} style="text-align:left">{escape(row[0])}</{first[:2]}>'
+        + "".join(f"<td{side}>{escape(cell)}</td>" for cell in row[1:])
         + "</tr>"
         for row in rows
     )

@@ -135,7 +135,8 @@ def table(found: Trials) -> tuple[tables.Columns, tables.Rows]:
     """A row a pattern: means, its quality's interval, and how that differs from the first's."""
     quality = found.quality
     base, *_ = found.patterns
-    columns = ["pattern", "calls", "tokens", "cost", "latency", quality, "95%", f"over {base}", ""]
+    columns = ["pattern", "calls", "tokens", "cost", "latency", quality, "95%"]
+    columns += [f"over {base}", "verdict"]
     rows = []
     for name in found.patterns:
         means = {reading: found.mean(name, reading) for reading in READINGS}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 os.environ["OKIT_DIARY"] = "off"  # tests are nobody's study; those of the diary say where
+os.environ["OKIT_LANG"] = "en"
 
 # A busy machine is no failure. For a long search: pytest --hypothesis-profile=thorough
 settings.register_profile("quick", max_examples=30, deadline=None)

@@ -12,3 +12,11 @@ with_notices = pytest.mark.skipif(
     not NOTICES.is_dir(),
     reason="the public notices are neither beside the repository nor where OKIT_NOTICES says",
 )
+
+_ANSWERS = _BESIDE.parent / "answers" / "training" / "3way" / "beetle"
+ANSWERS = Path(os.environ.get("OKIT_ANSWERS") or _ANSWERS)
+
+with_answers = pytest.mark.skipif(
+    not ANSWERS.is_dir(),
+    reason="the public answers are neither beside the repository nor where OKIT_ANSWERS says",
+)

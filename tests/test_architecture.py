@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from tests.scripts import load
 
 REPO = Path(__file__).parent.parent
 PACKAGE = REPO / "orchestrator_kit"
 
 
-def load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-rooms = load(REPO / "docs" / "rooms.py")
+rooms = load("docs/rooms.py")
 
 
 def test_every_room_has_its_storey() -> None:

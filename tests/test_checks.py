@@ -156,6 +156,15 @@ def test_an_async_function_runs_on_the_virtual_clock() -> None:
     assert "ZeroDivisionError" in check("twice-1", in_a_group).says
 
 
+def test_what_the_kit_does_for_a_learner_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asks_the_kit(n: int) -> bool:
+        return all(Part("asks") == Part("asks") for _k in range(n))
+
+    monkeypatch.setattr(watch, "STEPS", 15_000)
+    assert watch.watched(asks_the_kit, 500).complaint is None
+    assert watch.watched(asks_the_kit, 5_000).complaint
+
+
 def test_a_loop_of_one_instruction_comes_to_an_end() -> None:
     def forever(n: int) -> None:
         while True:

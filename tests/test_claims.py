@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from hypothesis import given
@@ -20,6 +18,7 @@ from orchestrator_kit.claims import Claim, as_json, claim_named, claims, markdow
 from orchestrator_kit.errors import UnknownName, UsageError
 from orchestrator_kit.trials import Interval
 from tests.quotations import complaints, figures, python_prose
+from tests.scripts import load
 
 REPO = Path(__file__).parents[1]
 PAGE = REPO / "docs" / "claims.md"
@@ -35,17 +34,7 @@ ENTRY: dict[str, object] = {
 }
 
 
-def benchmark(name: str) -> ModuleType:
-    """A module of benchmarks/ that needs no other one there."""
-    spec = importlib.util.spec_from_file_location(name, REPO / "benchmarks" / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-shapes = benchmark("shapes")
+shapes = load("benchmarks/shapes.py")
 
 
 def file_of(folder: Path, *entries: dict[str, object]) -> Path:

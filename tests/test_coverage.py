@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator_kit import exercises
+from orchestrator_kit.questions.checklist import CHECKLIST
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "coverage.md").read_text("utf-8")
-PLACE = re.compile(r"\[(\w+)\]\(\.\./notebooks/(\w+)\.ipynb\) \*([^*]+)\*")
+PLACE = re.compile(r"\[(\w+)\]\(\.\./((?:notebooks|exercises)/\w+)\.ipynb\) \*([^*]+)\*")
 
 # How many items each part of the curriculum has.
 ITEMS = {
@@ -52,7 +53,7 @@ ROWS = [(part, *row) for part, rows in parts().items() for row in rows]
 
 @cache
 def headings(notebook: str) -> frozenset[str]:
-    path = ROOT / "notebooks" / f"{notebook}.ipynb"
+    path = ROOT / f"{notebook}.ipynb"
     assert path.exists(), f"there is no notebook {notebook}"
     prose = [exercises.source(c) for c in exercises.read(path)["cells"] if "markdown" in c.values()]
     text = re.sub(r"```.*?```", "", "\n".join(prose), flags=re.DOTALL)
@@ -71,12 +72,21 @@ def test_what_is_to_be_learned_stands_under_the_heading_that_is_named(
 ) -> None:
     places = PLACE.findall(where)
     assert places
-    assert "; ".join(f"[{n}](../notebooks/{b}.ipynb) *{h}*" for n, b, h in places) == where
+    assert "; ".join(f"[{n}](../{b}.ipynb) *{h}*" for n, b, h in places) == where
     for shown, notebook, heading in places:
-        assert shown == notebook
+        assert shown == notebook.split("/")[1]
         assert heading in headings(notebook), f"{part}, {item}: {notebook} has no '{heading}'"
 
 
 def test_every_notebook_is_named_on_the_page() -> None:
     named = {notebook for _, notebook, _ in PLACE.findall(PAGE)}
-    assert {p.stem for p in ROOT.glob("notebooks/*.ipynb")} <= named
+    assert {f"notebooks/{p.stem}" for p in ROOT.glob("notebooks/*.ipynb")} <= named
+
+
+def test_the_review_has_the_items_of_the_page_and_their_places() -> None:
+    on_page = {
+        part: [(item, [(n, h) for n, _, h in PLACE.findall(where)]) for item, where in rows]
+        for part, rows in parts().items()
+        if part.startswith("Checklist")
+    }
+    assert on_page == {c.page: [(i.says, [*i.places]) for i in c.items] for c in CHECKLIST}

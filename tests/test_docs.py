@@ -1,9 +1,10 @@
-"""The commands of the pages under docs/ do what the pages say."""
+"""The commands of the pages under docs/ do what the pages say; headings, pictures and links."""
 
 from __future__ import annotations
 
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from orchestrator_kit.cli import main
 
 PAGES = Path(__file__).parents[1] / "docs"
+EVERY = sorted([*PAGES.parent.glob("*.md"), *PAGES.glob("*.md")])
 FENCED = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -43,3 +45,26 @@ def test_the_python_of_the_page_on_failures_runs() -> None:
         names: dict[str, object] = {}
         exec(block, names)
         assert names["record"]
+
+
+def without_code(path: Path) -> str:
+    text = re.sub(r"^```.*?^```", "", path.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"`[^`]*`", "code", text)
+
+
+@pytest.mark.parametrize("path", EVERY, ids=lambda p: p.name)
+def test_a_page_has_one_title_and_its_headings_come_in_order(path: Path) -> None:
+    text = without_code(path)
+    levels = [len(h) for h in re.findall(r"^(#{1,6}) \S", text, re.MULTILINE)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+@pytest.mark.parametrize("path", EVERY, ids=lambda p: p.name)
+def test_a_page_gives_words_to_every_picture_and_to_every_link(path: Path) -> None:
+    text = without_code(path)
+    assert all(words.strip() for words in re.findall(r"!\[(.*?)\]\(", text, re.DOTALL))
+    assert all(re.search(r'\balt="[^"]+"', tag) for tag in re.findall(r"<img\b[^>]*>", text))
+    links = re.findall(r"(?<!!)\[([^\]]*)\]\(", text)
+    assert all(words.strip().lower() not in ("", "here", "link", "click here") for words in links)

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 
 from orchestrator_kit import figures
 from orchestrator_kit.errors import UsageError
-from tests.test_architecture import load
+from tests.scripts import load
 
 DOCS = Path(__file__).parents[1] / "docs"
-gallery = load(DOCS / "gallery.py")
+gallery = load("docs/gallery.py")
 HELPERS = {"alt_text", "panels", "save", "table"}
 
 

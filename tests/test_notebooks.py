@@ -225,7 +225,7 @@ def test_a_copy_that_differs_or_is_missing_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.notebook
 def test_building_does_not_overwrite_a_learners_work(tmp_path: Path) -> None:
-    copy, *_others = exercises.build(ROOT / "solutions", tmp_path)
+    copy = exercises.build(ROOT / "solutions", tmp_path)[0]
     exercises.build(ROOT / "solutions", tmp_path)  # untouched: written again
     worked = copy.read_text("utf-8").replace(exercises.STUB, "return []", 1)
     copy.write_text(worked, "utf-8")
@@ -291,3 +291,26 @@ def test_a_changed_number_in_a_stored_output_fails_the_notebook_test(tmp_path: P
     tested = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert tested.returncode == 1
     assert "1 failed" in tested.stdout
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize(
+    "path", [p for p in EXECUTED if p.parent.name == "solutions" and checked(p)], ids=named
+)
+def test_checks_bear_doubled_deleted_and_moved_cells(path: Path, tmp_path: Path) -> None:
+    """Solutions doubled, hints deleted, the checks at the end, in reverse and each twice."""
+    notebook = exercises.read(path)
+    names = checked(path)
+    kept: list[Cell] = []
+    for cell in notebook["cells"]:
+        if not cell["id"].endswith(("-check", "-hint")):
+            again = [cell | {"id": f"{cell['id']}-again"}] if cell["id"] in names else []
+            kept += [cell, *again]
+    last = [c for name in names for c in notebook["cells"] if c["id"] == f"{name}-check"]
+    last = [cell | {"id": f"{cell['id']}-{n}"} for cell in reversed(last) for n in (1, 2)]
+    copy = tmp_path / path.name
+    copy.write_text(json.dumps(notebook | {"cells": kept + last}), "utf-8")
+    exercises.execute(copy)
+    said = ["".join(c["outputs"][0]["data"]["text/plain"]) for c in cells(copy)[-len(last) :]]
+    assert len(said) == 2 * len(names)
+    assert all(": passed, " in verdict for verdict in said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -10,9 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import orchestrator_kit
 from orchestrator_kit import diary, predict
 from orchestrator_kit.errors import RecordError, UsageError
 from orchestrator_kit.predictions import Prediction
+
+OLD = """\
+{"at": "2026-11-26T11:09:25+00:00", "data": {"n": 0}, "kind": "outcome", "seal": "4151e7291f66d216"}
+{"at": "2026-11-26T11:09:25+00:00", "data": {"n": 1, "q": "größe"}, "kind": "outcome", \
+"seal": "cb1fa9df6d7a64e8"}
+"""  # written before diaries had a begin line
 
 
 @pytest.fixture
@@ -25,14 +33,14 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_prediction_and_its_outcome_are_noted_in_their_order(kept: Path) -> None:
     predict("enough", 6, sure=0.7).against(7, "workers")
-    first, second = diary.read()
+    begin, first, second = diary.read()
+    assert (begin.kind, begin.data["kit"]) == ("begin", orchestrator_kit.__version__)
     assert (first.kind, first.data) == (
         "prediction",
         {"question": "enough", "value": 6, "sure": 0.7},
     )
     assert (second.kind, second.data["measured"], second.data["right"]) == ("outcome", 7, False)
-    assert first.sound
-    assert second.sound
+    assert all(entry.sound for entry in (begin, first, second))
 
 
 def test_without_a_diary_a_lesson_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,24 +106,109 @@ def test_names_are_shown_as_text() -> None:
     assert "<script>" not in Prediction("q", "<script>").against("x")._repr_html_()
 
 
-@given(st.integers(0, 3), st.sampled_from(["edit", "swap", "drop"]))
-def test_a_line_edited_swapped_or_dropped_shows(at: int, how: str) -> None:
-    import tempfile
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The lines of a diary of several kinds of entries, each with its end."""
+    path = tmp_path_factory.mktemp("diaries") / "d.jsonl"
+    for n in range(5):
+        assert diary.note("outcome", {"n": n, "said": "größer, so \N{LINE SEPARATOR}half"}, path)
+    assert all(e.sound for e in diary.read(path))
+    return [f"{line}\n" for line in path.read_text("utf-8").split("\n")[:-1]]
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "d.jsonl"
-        for n in range(5):
-            assert diary.note("outcome", {"n": n}, path)
-        assert all(e.sound for e in diary.read(path))
-        lines = path.read_text("utf-8").splitlines()
-        if how == "edit":
-            lines[at] = lines[at].replace(f'"n": {at}', '"n": 100')
-        elif how == "swap":
-            lines[at], lines[at + 1] = lines[at + 1], lines[at]
-        else:
-            del lines[at]
-        path.write_text("\n".join(lines) + "\n", "utf-8")
-        assert not all(e.sound for e in diary.read(path))
+
+def sound(text: str) -> bool:
+    return all(e.sound for e in diary.entries(text.encode()))
+
+
+@given(st.data())
+def test_any_one_letter_changed_shows(written: list[str], data: st.DataObject) -> None:
+    text = "".join(written)
+    assert sound(text)
+    at = data.draw(st.integers(0, len(text) - 1))
+    other = data.draw(st.characters(codec="utf-8").filter(lambda c: c != text[at]))
+    assert not sound(text[:at] + other + text[at + 1 :])
+
+
+@given(st.data(), st.sampled_from(["drop", "swap", "repeat", "move"]))
+def test_a_line_dropped_swapped_repeated_or_moved_shows(
+    written: list[str], data: st.DataObject, how: str
+) -> None:
+    lines = list(written)
+    at = data.draw(st.integers(0, len(lines) - 2))
+    if how == "drop":
+        del lines[at]
+    elif how == "swap":
+        lines[at], lines[at + 1] = lines[at + 1], lines[at]
+    elif how == "repeat":
+        lines.insert(data.draw(st.integers(at, len(lines))), lines[at])
+    else:
+        others = [n for n in range(len(lines)) if n != at]
+        lines.insert(data.draw(st.sampled_from(others)), lines.pop(at))
+    assert not sound("".join(lines))
+
+
+def test_a_diary_whose_lines_end_as_on_windows_is_sound(written: list[str]) -> None:
+    assert sound("\N{BYTE ORDER MARK}" + "".join(written).replace("\n", "\r\n"))
+
+
+def test_marks_that_end_a_line_in_texts_end_none_in_a_diary(kept: Path) -> None:
+    said = "one\N{LINE SEPARATOR}two\x85three\x0b"
+    diary.note("answer", {"text": said})
+    diary.note("outcome", {})
+    _, answer, outcome = diary.read()
+    assert (answer.data["text"], answer.sound, outcome.sound) == (said, True, True)
+
+
+def test_a_diary_without_a_begin_line_goes_on_being_read_and_written(kept: Path) -> None:
+    kept.parent.mkdir()
+    kept.write_text(OLD, "utf-8")
+    diary.note("outcome", {"n": 2})
+    found = diary.read()
+    assert [(e.kind, e.sound) for e in found] == 3 * [("outcome", True)]
+
+
+def test_two_new_diaries_have_no_line_in_common(tmp_path: Path) -> None:
+    seals = []
+    for name in ("ada", "ben"):
+        for n in range(3):
+            diary.note("outcome", {"n": n}, tmp_path / name)
+        seals.append({e.seal for e in diary.read(tmp_path / name)})
+    assert len(seals[0] | seals[1]) == 8
+
+
+class Counting(BytesIO):
+    """A file that knows how much of it was read."""
+
+    count = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.count += len(data)
+        return data
+
+
+@pytest.mark.parametrize("longest", [10, 200_000])
+def test_of_a_long_diary_only_the_end_is_read_before_a_line_is_added(
+    kept: Path, longest: int
+) -> None:
+    assert diary.note("answer", {"text": "x" * 2_000_000})
+    assert diary.note("answer", {"text": "y" * longest})
+    file = Counting(kept.read_bytes())
+    assert diary._end(file) == (diary.read()[-1].seal, False)
+    assert 0 < file.count < longest + 2 * diary._BLOCK
+
+
+def test_an_editor_that_takes_the_last_line_end_away_costs_nothing(kept: Path) -> None:
+    diary.note("outcome", {"n": 1})
+    kept.write_bytes(kept.read_bytes().rstrip(b"\n"))
+    diary.note("outcome", {"n": 2})
+    assert [(e.kind, e.sound) for e in diary.read()][1:] == 2 * [("outcome", True)]
+
+
+def test_numbers_of_numpy_are_noted_as_numbers(kept: Path) -> None:
+    numpy = pytest.importorskip("numpy")
+    assert predict("q", 3.0).against(numpy.float64(3.0)).right
+    assert diary.read()[-1].data["right"] is True
 
 
 def test_a_half_written_line_costs_only_itself(kept: Path) -> None:
@@ -124,6 +217,7 @@ def test_a_half_written_line_costs_only_itself(kept: Path) -> None:
         file.write('{"at": "2026')
     diary.note("outcome", {"n": 2})
     assert [(e.kind, e.sound) for e in diary.read()] == [
+        ("begin", True),
         ("outcome", True),
         ("unreadable", False),
         ("outcome", True),
@@ -143,7 +237,7 @@ def test_two_notebooks_may_write_at_once(tmp_path: Path) -> None:
     for writer in writers:
         writer.join()
     found = diary.read(path)
-    assert len(found) == 100
+    assert [e.kind for e in found] == ["begin"] + 100 * ["outcome"]
     assert all(e.sound for e in found)
 
 
@@ -154,4 +248,5 @@ def test_a_folder_is_no_diary(tmp_path: Path) -> None:
 
 def test_a_diary_is_plain_lines_of_json(kept: Path) -> None:
     predict("größe", "ünsicher")
-    assert json.loads(kept.read_text("utf-8"))["data"]["question"] == "größe"
+    _, line = kept.read_text("utf-8").splitlines()
+    assert json.loads(line)["data"]["question"] == "größe"

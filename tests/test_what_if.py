@@ -629,7 +629,7 @@ def test_the_command_prints_a_table_draws_a_picture_and_writes_the_figures(okit:
     assert (done.code, done.err) == (0, "")
     title, head, *rows = done.out.splitlines()
     assert title == "The ferry - simulated-small, orchestrator_worker, recorded with 4 workers"
-    assert head.split()[:3] == ["workers", "calls", "input"]
+    assert head.split()[:3] == ["run", "workers", "calls"]
     assert [row.split()[:2] for row in rows[:1]] == [["recorded", "4"]]
     assert [row.split()[:3] for row in rows[1:3]] == [["what", "if", "1"], ["what", "if", "8"]]
     assert "Recorded latencies are taken to be the same however many calls are in flight." in rows

@@ -151,8 +151,8 @@ def test_a_prediction_is_noted_before_and_scored_after_in_words(
     assert "You said 2; the run says 4 workers: 2 workers too low" in said
     assert f"You said 30; the run says {took[4]:.1f} s: {took[4] - 30:.1f} s too low" in said
     kinds = [entry.kind for entry in diary.read()]
-    assert kinds == ["prediction", "prediction", "outcome", "outcome"]
-    assert [entry.data.get("right") for entry in diary.read()[2:]] == [False, False]
+    assert kinds == ["begin", "prediction", "prediction", "outcome", "outcome"]
+    assert [entry.data.get("right") for entry in diary.read()[3:]] == [False, False]
 
 
 def test_a_right_prediction_is_called_right() -> None:
@@ -187,7 +187,7 @@ def test_what_was_predicted_cannot_be_changed_afterwards(
     slider.guess.button.click()
     assert slider.curve.value.count("your prediction: 3 workers") == 2
     assert slider.guess.said.value == said
-    assert len(diary.read()) == 4
+    assert len(diary.read()) == 1 + 4
 
 
 @pytest.mark.parametrize(

@@ -101,11 +101,11 @@ def hint(name: str, step: int = 1) -> Hint:
         )
         raise UsageError(message.format(name=name, n=len(hints), step=step))
     diary.note("hint", {"exercise": name, "step": step})
-    text = _("Hint {step} of {n}: {hint}").format(step=step, n=len(hints), hint=_(hints[step - 1]))
-    if step < len(hints):
-        call = f'hint("{name}", {step + 1})'
-        return Hint(f"{text} {_('For more: {call}').format(call=call)}")
-    return Hint(f"{text} {_('(The last one.)')}")
+    told = _("Hint {step} of {n}: {hint}").format(step=step, n=len(hints), hint=_(hints[step - 1]))
+    if step == len(hints):
+        return Hint(_("{hint} (The last one.)").format(hint=told))
+    more = f'hint("{name}", {step + 1})'
+    return Hint(_("{hint} For more: {call}").format(hint=told, call=more))
 
 
 def _parts(found: Exercise, evidence: tuple[object, ...]) -> Iterable[Part]:

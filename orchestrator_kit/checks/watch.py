@@ -145,7 +145,10 @@ class _Patience:
         code = frame.f_code
         if event == "call":
             if code not in self._theirs:  # the kit's and Python's own are not counted
-                self._theirs[code] = not code.co_filename.startswith(_NOT_THEIRS)
+                file = code.co_filename
+                if file == "<string>":  # a method that a dataclass wrote for itself, or the like
+                    file = str(frame.f_globals.get("__file__", file))
+                self._theirs[code] = not file.startswith(_NOT_THEIRS)
             if not self._theirs[code]:
                 return None
             frame.f_trace_opcodes, frame.f_trace_lines = True, False

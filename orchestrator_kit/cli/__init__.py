@@ -15,7 +15,17 @@ from typing import Annotated
 import typer
 
 from orchestrator_kit import loading
-from orchestrator_kit.cli import judging, notebooks, reference, runs, sweeps, tapes, what_ifs
+from orchestrator_kit.cli import (
+    classroom,
+    judging,
+    notebooks,
+    reference,
+    runs,
+    study,
+    sweeps,
+    tapes,
+    what_ifs,
+)
 from orchestrator_kit.cli.console import err, print_table
 from orchestrator_kit.cli.console import show as say
 from orchestrator_kit.errors import KitError, UsageError
@@ -33,6 +43,8 @@ for command in _COMMANDS:
     app.command()(command)
 app.add_typer(tapes.app, name="tape", help="Show, check, export and import tapes.")
 app.add_typer(notebooks.app, name="exercises", help="Make, check and run exercise notebooks.")
+app.add_typer(study.app, name="progress")
+app.add_typer(classroom.app, name="class", help="For teachers: hand out, collect, vote.")
 _SEVERAL = {
     "--documents",
     "--patterns",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ from orchestrator_kit.text import one_line
 
 FORMATS = (".png", ".pdf", ".svg")
 INK = "#1b1b1b"
+EDGE = "#6b6b6b"  # around what is pale, so that it is seen on white
+TWIN = "This picture in words and as a table"
+TWIN_CALL = "figures.table(...) gives this picture as a table"
 LANE = 0.34  # inches of height for a lane or a bar
 _LETTER, _KEY = 0.068, 0.5  # inches that a letter of a legend takes, and what stands before it
 # Dates and versions of software are left out, so that the same run gives the same bytes.
@@ -68,7 +72,7 @@ _SHOWN: WeakKeyDictionary[Axes, _Shown] = WeakKeyDictionary()
 
 
 class Picture(Figure):
-    """A figure that knows in words what it shows; a notebook displays both."""
+    """A figure that knows in words what it shows; a notebook displays both, and its table."""
 
     alt: str = ""
 
@@ -80,6 +84,19 @@ class Picture(Figure):
             "image/png": about
         }
 
+    def _ipython_display_(self) -> None:
+        """The picture, and below it what it shows, folded: for no page shows the stored words."""
+        from IPython.display import display  # a notebook calls this, so it is there
+
+        data, about = self._repr_mimebundle_()
+        display(data, metadata=about, raw=True)  # type: ignore[no-untyped-call]
+        if any(ax in _SHOWN for ax in self.axes):
+            twin = table(self)
+            words = f"<p>{escape(self.alt)}</p>\n{twin._repr_html_()}"
+            folded = f"<details><summary>{TWIN}</summary>\n{words}</details>"
+            both = {"text/html": folded, "text/plain": TWIN_CALL}
+            display(both, raw=True)  # type: ignore[no-untyped-call]
+
 
 class Chart(Axes):
     """An Axes that a notebook shows as the picture that it belongs to."""
@@ -87,6 +104,11 @@ class Chart(Axes):
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         figure = self.get_figure(root=True)
         return figure._repr_mimebundle_() if isinstance(figure, Picture) else {}
+
+    def _ipython_display_(self) -> None:
+        figure = self.get_figure(root=True)
+        if isinstance(figure, Picture):
+            figure._ipython_display_()
 
 
 def new_axes(width: float, height: float) -> Axes:
@@ -161,7 +183,8 @@ def as_bytes(figure: Figure, suffix: str, dpi: int) -> bytes:
     ):
         # A letter that the font lacks is drawn as a box; words and table have it.
         filterwarnings("ignore", message=r"Glyph \d+ .*missing from font")
-        figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=metadata)
+        small: dict[str, Any] = {"pil_kwargs": {"compress_level": 9}} if suffix == ".png" else {}
+        figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=metadata, **small)
     return buffer.getvalue()
 
 

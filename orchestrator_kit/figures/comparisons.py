@@ -119,7 +119,7 @@ def latency(comparison: Comparison, ax: Axes | None = None) -> Axes:
     legend_below(ax)
     rows = [
         [n, *map(tables.seconds, figures)]
-        for n, *figures in zip(names, took, path, central, rest, strict=True)
+        for n, *figures in zip(names, took, path, work, central, rest, strict=True)
     ]
     each = [
         f"{n} {tables.seconds(t)}, critical path {tables.seconds(p)}, coordination on it "
@@ -129,7 +129,7 @@ def latency(comparison: Comparison, ax: Axes | None = None) -> Axes:
     return describe(
         plain(ax),
         f"Bars of latency by pattern: {listed(each)}",
-        ["pattern", "latency", "critical path", "coordination on it", "waiting"],
+        ["pattern", "latency", "critical path", "work on it", "coordination on it", "waiting"],
         rows,
     )
 
@@ -265,7 +265,7 @@ def _stacked(
     ax = ax or new_axes(7.0, 1.3 + LANE * len(names))
     totals = [0.0] * len(names)
     for name, (look, values) in parts.items():
-        ax.barh(range(len(names)), values, left=totals, label=literal(name), **look.fill)
+        ax.barh(range(len(names)), values, left=totals, label=literal(name), **look.bar)
         totals = [t + v for t, v in zip(totals, values, strict=True)]
     ax.set_yticks(range(len(names)), [literal(n) for n in names])
     ax.set_ylim(len(names) - 0.5, -0.5)

@@ -10,7 +10,15 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter, StrM
 
 from orchestrator_kit import tables
 from orchestrator_kit.errors import UsageError
-from orchestrator_kit.figures.canvas import describe, legend_below, literal, new_axes, plain, titled
+from orchestrator_kit.figures.canvas import (
+    INK,
+    describe,
+    legend_below,
+    literal,
+    new_axes,
+    plain,
+    titled,
+)
 from orchestrator_kit.figures.looks import CYCLE
 from orchestrator_kit.figures.words import amount, count, listed
 from orchestrator_kit.laws import Scalability, amdahl, brent, fit_universal, universal
@@ -85,9 +93,9 @@ def _band(ax: Axes, band: Band, colour: str) -> None:
         at,
         [band[k][0] for k in at],
         [band[k][1] for k in at],
-        color=colour,
-        alpha=0.16,
-        linewidth=0,
+        facecolor=(colour, 0.16),
+        edgecolor=colour,
+        linewidth=0.7,
     )
 
 
@@ -228,7 +236,7 @@ def review_gain(
                 textcoords="offset points",
                 fontsize=8.5,
                 fontweight="bold",
-                color=colour,
+                color=INK,
             )
     ax.margins(0.1, 0.2)
     ax.set_xlabel(SPENT[x])

@@ -1,7 +1,8 @@
 """How things look: a colour, and a hatch or a marker beside it, so that a grey print tells as much.
 
 The colours are Okabe and Ito's, which colour-blind readers can tell apart, with a light green and
-three greys. Names are those of the field.
+three greys; lines have a darker orange and sky blue, for the page is white. Names are those of
+the field.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any, Literal
 
 from matplotlib.patches import Patch
 
-from orchestrator_kit.figures.canvas import INK, literal
+from orchestrator_kit.figures.canvas import EDGE, INK, literal
 from orchestrator_kit.metrics import Call
 from orchestrator_kit.svg import COLOURS, FAILED, OTHER
 
@@ -38,6 +39,11 @@ class Look:
             "hatchcolor": self.lines,
             "hatch_linewidth": 0.6,
         }
+
+    @property
+    def bar(self) -> dict[str, Any]:
+        """The same with an edge, without which a pale one could not be told from the page."""
+        return self.fill | {"edgecolor": EDGE, "linewidth": 0.6}
 
     def key(self, label: str) -> Patch:
         """Its entry in a legend."""
@@ -66,8 +72,8 @@ CYCLE: tuple[tuple[str, str, Line], ...] = (  # of series of points: colour, mar
     ("#D55E00", "s", "--"),
     ("#009E73", "^", "-."),
     ("#CC79A7", "D", (0, (5, 1, 1, 1, 1, 1))),
-    ("#E69F00", "v", (0, (4, 2))),
-    ("#56B4E9", "P", (0, (1, 1))),
+    ("#B27700", "v", (0, (4, 2))),
+    ("#2D8FCB", "P", (0, (1, 1))),
     ("#1b1b1b", "X", (0, (8, 2))),
     ("#7a7a00", "*", (0, (2, 2, 6, 2))),
 )

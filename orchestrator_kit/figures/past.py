@@ -84,7 +84,7 @@ def history(ax: Axes | None = None) -> Axes:
             until - era.begun,
             left=era.begun,
             height=0.72,
-            **Look(CYCLE[n][0], _HATCHES[n]).fill,
+            **Look(CYCLE[n][0], _HATCHES[n]).bar,
         )
         if era.ended is None:
             ax.plot(until, n, marker=">", color=CYCLE[n][0], markersize=13, clip_on=False)

@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from orchestrator_kit import tables
 from orchestrator_kit.events import CallStarted, Recovered
 from orchestrator_kit.figures.canvas import (
+    EDGE,
     INK,
     LANE,
     describe,
@@ -127,15 +128,12 @@ def _rows(found: Sequence[Span]) -> tuple[list[int], list[str]]:
 def _bar(ax: Axes, span: Span, row: int, *, critical: bool, end: float) -> None:
     look = ACTIVITIES[span.what]
     seconds = span.ended - span.started
-    edge = "white" if span.call else "#777777"
-    if seconds < end / 200:  # a white edge would hide it
-        edge = look.colour
     ax.barh(
         row,
         max(seconds, end / 400),  # a call of no length is still seen
         left=span.started,
         height=0.74 if span.call else 0.36,
-        edgecolor=INK if critical else edge,
+        edgecolor=INK if critical else EDGE,
         linewidth=2.0 if critical else 0.8,
         **look.fill,
         zorder=3 if critical else 2,

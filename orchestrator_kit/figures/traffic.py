@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from orchestrator_kit import tables
 from orchestrator_kit.events import Posted
 from orchestrator_kit.figures.canvas import (
-    INK,
+    EDGE,
     LANE,
     describe,
     legend_below,
@@ -24,6 +24,7 @@ from orchestrator_kit.figures.looks import Line, of_role
 from orchestrator_kit.figures.words import count
 from orchestrator_kit.metrics import Call, calls, measure
 from orchestrator_kit.record import Run
+from orchestrator_kit.svg.canvas import DARKER
 
 HUB = "orchestrator"
 # Each kind of message: its colour, its line, its width.
@@ -32,7 +33,7 @@ KINDS: dict[str, tuple[str, Line, float]] = {
     "result": ("#009E73", "--", 1.3),
     "failure": ("#D55E00", ":", 1.6),
     "post read": ("#CC79A7", "-", 0.7),
-    "handover": ("#E69F00", "-.", 1.6),
+    "handover": ("#B27700", "-.", 1.6),
 }
 
 
@@ -107,13 +108,13 @@ def messages(run: Run, ax: Axes | None = None) -> Axes:
     end = max(measure(run).latency_s, 1e-9)
     ax = ax or new_axes(9.0, 1.5 + (LANE + 0.1) * max(len(order), 2))
     for c in made:
+        colour = of_role(c.role).colour
         y = row[HUB if c.role == HUB else c.agent]
         ax.plot(
             [c.started, max(c.ended, c.started + end / 800)],
             [y, y],
-            color=of_role(c.role).colour,
+            color=DARKER.get(colour, colour),
             linewidth=6,
-            alpha=0.55,
             solid_capstyle="butt",
             zorder=1,
         )
@@ -154,7 +155,7 @@ def messages(run: Run, ax: Axes | None = None) -> Axes:
         Line2D([], [], color=KINDS[k][0], linestyle=KINDS[k][1], linewidth=KINDS[k][2], label=k)
         for k in kinds
     ]
-    keys.append(Line2D([], [], color=INK, alpha=0.4, linewidth=6, label="a call"))
+    keys.append(Line2D([], [], color=EDGE, linewidth=6, label="a call"))
     legend_below(ax, keys)
     each = ", ".join(f"{k} {sum(m.kind == k for m in found)}" for k in kinds) or "none"
     alt = (

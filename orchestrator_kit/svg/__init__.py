@@ -10,6 +10,7 @@ from orchestrator_kit.svg.curves import VIEWS, curve
 from orchestrator_kit.svg.plan import plan_graph
 from orchestrator_kit.svg.runs import gantt
 from orchestrator_kit.svg.stage import Stage
+from orchestrator_kit.svg.votes import histogram
 
 __all__ = [
     "COLOURS",
@@ -23,6 +24,7 @@ __all__ = [
     "curve",
     "document",
     "gantt",
+    "histogram",
     "intervals",
     "plan_graph",
 ]

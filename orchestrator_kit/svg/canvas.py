@@ -18,6 +18,9 @@ COLOURS = {
 OTHER = "#56B4E9"
 FAILED = "#D55E00"
 INPUT, OUTPUT = "#56B4E9", "#0072B2"
+# Too pale to be told from white: a bar of it has an edge, a line of it a darker tone, which has a
+# contrast of at least 3 to a white page and to a dark one.
+DARKER = {"#E69F00": "#B27700", "#56B4E9": "#2D8FCB"}
 
 LABEL = 150  # width of the names at the left
 LANE = 24  # height of a row
@@ -49,6 +52,8 @@ class Canvas:
     def bar(
         self, x: float, y: float, w: float, h: float, fill: str, about: str, more: str = ""
     ) -> None:
+        if fill in DARKER and "stroke=" not in more:
+            more += ' stroke="currentColor" stroke-width="0.75"'
         self._parts.append(
             f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(w, 0):.1f}" height="{h:.1f}" '
             f'fill="{fill}"{more}><title>{escape(about)}</title></rect>'
@@ -57,6 +62,7 @@ class Canvas:
     def line(
         self, points: Sequence[tuple[float, float]], stroke: str, width: float = 1, dash: str = ""
     ) -> None:
+        stroke = DARKER.get(stroke, stroke)
         through = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
         self._parts.append(
@@ -73,6 +79,7 @@ class Canvas:
         )
 
     def dot(self, x: float, y: float, radius: float, fill: str, about: str) -> None:
+        fill = DARKER.get(fill, fill)
         self._parts.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{fill}">'
             f"<title>{escape(about)}</title></circle>"
@@ -122,6 +129,11 @@ def document(svg: str, *more: str) -> str:
         f'width="{width:g}" height="{y:g}" style="color:#1b1b1b;background:#fff">'
         f"{''.join(parts)}</svg>\n"
     )
+
+
+def on(fill: str) -> str:
+    """The colour of small letters on a bar of this colour."""
+    return "#fff" if fill == COLOURS["orchestrator"] else "#000"
 
 
 def fitting(name: str, width: float) -> str:

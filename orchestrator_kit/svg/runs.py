@@ -5,13 +5,13 @@ from __future__ import annotations
 from orchestrator_kit import tables
 from orchestrator_kit.metrics import Call, calls, critical_path, measure
 from orchestrator_kit.record import Run
-from orchestrator_kit.svg.canvas import COLOURS, LABEL, LANE, OTHER, Canvas, fitting
+from orchestrator_kit.svg.canvas import COLOURS, LABEL, LANE, OTHER, Canvas, fitting, on
 
 
 def gantt(run: Run, *, width: int = 820, which: str = "", until: float = 0.0) -> str:
     """Who worked when: a row for the orchestrator and each worker, a bar for each call.
 
-    Bars on the critical path have a dark edge, failed ones are hatched; the axis is in seconds,
+    Bars on the critical path have a thick edge, failed ones are hatched; the axis is in seconds,
     and reaches `until` at least: so that two runs can be drawn on one scale. `which` of several
     runs it is may be said in the heading.
     """
@@ -30,11 +30,10 @@ def gantt(run: Run, *, width: int = 820, which: str = "", until: float = 0.0) ->
         canvas.text(LABEL - 8, y + 16, f"worker {lane}" if lane else "orchestrator", "end")
         for call in (c for c in made if (c.worker or 0) == lane):
             x, w = LABEL + call.started * scale, max(call.seconds * scale, 1.0)
-            edge = "currentColor" if call.id in path else "#fff"
-            edge = f' stroke="{edge}" stroke-width="{2 if call.id in path else 1}"'
+            edge = f' stroke="currentColor" stroke-width="{2.5 if call.id in path else 0.5}"'
             fill = "url(#failed)" if call.failure else COLOURS.get(call.role, OTHER)
             canvas.bar(x, y + 3, w, LANE - 6, fill, _about(call), edge)
-            canvas.text(x + w / 2, y + 16, fitting(call.agent, w), "middle", 10, "#000")
+            canvas.text(x + w / 2, y + 16, fitting(call.agent, w), "middle", 10, on(fill))
     bottom = top + len(lanes) * LANE
     canvas.axis(LABEL, bottom, scale, longest)
     roles = [(r, COLOURS.get(r, OTHER)) for r in dict.fromkeys(c.role for c in made)]

@@ -14,7 +14,7 @@ from orchestrator_kit.events import CallStarted
 from orchestrator_kit.playback import CENTRE, Node, Sent, Timeline
 from orchestrator_kit.playback.messages import work
 from orchestrator_kit.status import Part, RunStatus, line
-from orchestrator_kit.svg.canvas import COLOURS, FAILED, OTHER, Canvas, fitting
+from orchestrator_kit.svg.canvas import COLOURS, DARKER, FAILED, OTHER, Canvas, fitting
 
 WIDTH = 820
 HEAD = 44  # height of the lines above the stage
@@ -151,6 +151,7 @@ class Stage:
         colour, more = "currentColor", ' stroke-dasharray="3 3" stroke-opacity="0.5"'
         if made:
             colour, more = COLOURS.get(made.role, OTHER), ""
+            colour = DARKER.get(colour, colour)
             doing = ", ".join(_lines(made, name, doing))
         about = line(f"{name}: {doing}")
         more = (
@@ -176,15 +177,13 @@ class Stage:
         foot = y - 20 if place.y < self.middle else y + place.h + 14  # on the side of no arrows
         for k, (how, m) in enumerate(marks[:2]):
             more_ = f" (+{len(marks) - 2})" if k == 1 and len(marks) > 2 else ""
-            fill = FAILED if m.failed else "currentColor"
             room = place.w + 30
             canvas.text(
                 *(place.x, foot + 13 * k + 13 * (foot < y and len(marks) == 1)),
                 _fit(f"{how}{line(m.what)}{more_}", room),
                 "middle",
                 11,
-                fill,
-                "bold" if m.failed else "normal",
+                weight="bold" if m.failed else "normal",
             )
 
     def _progress(

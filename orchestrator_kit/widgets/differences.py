@@ -75,4 +75,4 @@ def table(
             if old:
                 share = f"{(new - old) / old:+.0%}"
         rows.append([figure.name, figure.write(old), figure.write(new), change, share])
-    return ["", *names, "difference", "in %"], rows
+    return ["figure", *names, "difference", "in %"], rows

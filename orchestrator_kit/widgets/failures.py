@@ -18,7 +18,7 @@ from orchestrator_kit.tasks import Task
 from orchestrator_kit.widgets import differences
 from orchestrator_kit.widgets.bench import Bench, Setup
 from orchestrator_kit.widgets.controls import NONE, USUAL, Fold, RunControls, button, row, sheet
-from orchestrator_kit.widgets.parts import status, table, words
+from orchestrator_kit.widgets.parts import ringed, status, table, words
 from orchestrator_kit.widgets.view import View, bench_of
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class FailurePanel(View):
         self.table = ipywidgets.HTML()
         self.presets = self._presets()
         self.children = self._laid_out()
+        ringed(self)
         self.follow()
 
     def _presets(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from orchestrator_kit.widgets.controls import Fold, RunControls, button, control
 from orchestrator_kit.widgets.copying import cell, command
 from orchestrator_kit.widgets.exporting import export
 from orchestrator_kit.widgets.live import alert
-from orchestrator_kit.widgets.parts import status, table, words
+from orchestrator_kit.widgets.parts import ringed, status, table, words
 from orchestrator_kit.widgets.view import View, bench_of
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class PatternLab(View):
             ipywidgets.Textarea, "okit", "The same run on the command line", width="98%", rows=2
         )
         self.children = self._laid_out()
+        ringed(self)
         self.beside.observe(self._moved, "value")
         self.pin.on_click(self._pin)
         self.unpin.on_click(self._unpin)

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
+
+import ipywidgets  # type: ignore[import-untyped]
 
 from orchestrator_kit import tables
 from orchestrator_kit.metrics import calls, critical_path, measure
 from orchestrator_kit.record import Run
+
+# Often enough to outdo ipywidgets, which takes the ring away and only tints an edge instead.
+_RING = (
+    "<style>.okit.okit.okit.okit :focus-visible{"
+    "outline:2px solid var(--jp-ui-font-color0,currentColor)!important;outline-offset:1px}</style>"
+)
+
+
+def ringed(widget: Any) -> None:
+    """Draw a ring around whatever of a widget has the keyboard's focus."""
+    widget.add_class("okit")
+    style = ipywidgets.HTML(_RING, layout=ipywidgets.Layout(display="none"))
+    widget.children = [*widget.children, style]
 
 
 def status(text: str) -> str:

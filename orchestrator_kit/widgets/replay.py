@@ -80,6 +80,7 @@ class Replay(ipywidgets.VBox):  # type: ignore[misc]
                 self.shown,
             ]
         )
+        parts.ringed(self)
         self.time.observe(self._moved, "value")
         self.speed.observe(self._sped, "value")
         self.play.observe(self._stopped, "playing")

@@ -19,7 +19,7 @@ from orchestrator_kit.tasks import Task
 from orchestrator_kit.widgets.controls import Fold
 from orchestrator_kit.widgets.expected import curve_table, in_words
 from orchestrator_kit.widgets.guess import Guess
-from orchestrator_kit.widgets.parts import status, table, words
+from orchestrator_kit.widgets.parts import ringed, status, table, words
 
 if TYPE_CHECKING:
     from orchestrator_kit.models.base import Model
@@ -90,6 +90,7 @@ class WorkerSlider(ipywidgets.VBox):  # type: ignore[misc]
                 self.ticks,
             ]
         )
+        ringed(self)
         self._veil(predict)
         for control in (self.view, self.laws):
             control.observe(self._turned, "value")
