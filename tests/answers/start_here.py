@@ -28,15 +28,14 @@ def with_fractions(comparison: Comparison) -> str | None:
 
 @right("cheapest-1")
 def facts_for_a_token(comparison: Comparison) -> str | None:
-    """The other way round: the yield of a token, from the data for scripts."""
-    best: dict[str, Any] | None = None
-    rate = (0.0, 0)
-    n = len(comparison.task.facts)
-    for row in comparison.to_dict()["runs"]:
-        facts = round(row["recall"] * n)
-        if (mine := (facts / (row["input_tokens"] + row["output_tokens"]), facts)) > rate:
-            best, rate = row, mine
-    return best["pattern"] if best else None
+    """The other way round: the yield of a token."""
+    best, rate = None, (0.0, 0)
+    for row in comparison.rows:
+        facts = round((row.score.recall or 0) * len(comparison.task.facts))
+        m = row.measures
+        if (mine := (facts / (m.input_tokens + m.output_tokens), facts)) > rate:
+            best, rate = row.pattern, mine
+    return best
 
 
 # --- cheapest-1, plausible and wrong ---
