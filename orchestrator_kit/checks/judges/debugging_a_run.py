@@ -53,32 +53,32 @@ def gantt_1(
     yield Part(_("two runs of your own"), _not_two_runs(first, second), needed=True)
     assert isinstance(first, Run)
     assert isinstance(second, Run)
-    unread = _unread(first_read, _("first")) or _unread(second_read, _("second"))
+    unread = _unread(first_read, 1) or _unread(second_read, 2)
     yield Part(_("two readings"), unread, needed=True)
     assert isinstance(first_read, dict)
     assert isinstance(second_read, dict)
-    both = ((_("first"), first, first_read), (_("second"), second, second_read))
+    both = ((1, first, first_read), (2, second, second_read))
     for asks, key, fault in (
         (_("the busiest worker of both runs"), "busiest", _fault_in_busiest),
         (_("the longest call of both runs"), "longest", _fault_in_longest),
         (_("from when on all workers idle, in both runs"), "idle_from", _fault_in_idle),
     ):
-        found = (fault(which, _bars(run), read[key]) for which, run, read in both)
+        found = (fault(n, _bars(run), read[key]) for n, run, read in both)
         yield Part(asks, next((complaint for complaint in found if complaint), None))
 
 
 def _not_two_runs(first: object, second: object) -> str | None:
-    for which, given in ((_("first"), first), (_("second"), second)):
+    for n, given in ((1, first), (2, second)):
         if not isinstance(given, Run):
             return _(
-                "Expected the record of a run as the {which} run, as `run(...)` returns it; what "
+                "Expected the record of a run as run {n}, as `run(...)` returns it; what "
                 "was given is of the type {kind}."
-            ).format(which=which, kind=type(given).__name__)
+            ).format(n=n, kind=type(given).__name__)
         if len({bar.worker for bar in _bars(given)}) < 2:
             return _(
-                "In the {which} run no two workers were at work, so there is nothing to compare. "
+                "In run {n} no two workers were at work, so there is nothing to compare. "
                 "Choose a pattern with workers, and at least two of them."
-            ).format(which=which)
+            ).format(n=n)
     assert isinstance(first, Run)
     assert isinstance(second, Run)
     if (first.started.task, first.workers, first.started.seed) == (
@@ -93,16 +93,15 @@ def _not_two_runs(first: object, second: object) -> str | None:
     return None
 
 
-def _unread(read: object, which: str) -> str | None:
+def _unread(read: object, n: int) -> str | None:
     if not isinstance(read, dict):
         return _(
-            "Expected a dict as the reading of the {which} run; what was given is of the type "
-            "{kind}."
-        ).format(which=which, kind=type(read).__name__)
+            "Expected a dict as the reading of run {n}; what was given is of the type {kind}."
+        ).format(n=n, kind=type(read).__name__)
     missing = [key for key in READ if read.get(key) is None]
     if missing:
-        return _("The reading of the {which} run lacks {keys}. Read them off its Gantt.").format(
-            which=which, keys=", ".join(missing)
+        return _("The reading of run {n} lacks {keys}. Read them off its Gantt.").format(
+            n=n, keys=", ".join(missing)
         )
     return None
 
@@ -111,48 +110,48 @@ def _bars(run: Run) -> list[Call]:
     return [call for call in calls(run) if call.worker is not None and call.role == "worker"]
 
 
-def _fault_in_busiest(which: str, bars: list[Call], said: object) -> str | None:
+def _fault_in_busiest(n: int, bars: list[Call], said: object) -> str | None:
     seconds: Counter[int | None] = Counter()
     for bar in bars:
         seconds[bar.worker] += bar.seconds  # type: ignore[assignment]  # Counter adds floats too
     if said not in seconds:
         return _(
-            "Expected the number of a worker of the {which} run, such as it stands beside a lane; "
+            "Expected the number of a worker of run {n}, such as it stands beside a lane; "
             "you read {said}."
-        ).format(which=which, said=quoted(said))
+        ).format(n=n, said=quoted(said))
     most = max(seconds.values())
     if seconds[said] >= most - 1e-6:  # type: ignore[index]
         return None
     if sum(bar.worker == said for bar in bars) >= max(Counter(b.worker for b in bars).values()):
         return _(
-            "In the {which} run worker {said} has as many bars as anybody, but another worker has "
+            "In run {n} worker {said} has as many bars as anybody, but another worker has "
             "more seconds of work. Add up widths; do not count bars."
-        ).format(which=which, said=quoted(said))
-    return _(
-        "In the {which} run another worker than {said} has more seconds of work in its lane."
-    ).format(which=which, said=quoted(said))
+        ).format(n=n, said=quoted(said))
+    return _("In run {n} another worker than {said} has more seconds of work in its lane.").format(
+        n=n, said=quoted(said)
+    )
 
 
-def _fault_in_longest(which: str, bars: list[Call], said: object) -> str | None:
+def _fault_in_longest(n: int, bars: list[Call], said: object) -> str | None:
     if said not in {bar.subtask for bar in bars}:
         return _(
-            "Expected the id of a subtask that a worker of the {which} run had a call for, such "
+            "Expected the id of a subtask that a worker of run {n} had a call for, such "
             "as {example}; you read {said}."
-        ).format(which=which, example=quoted(bars[0].subtask), said=quoted(said))
+        ).format(n=n, example=quoted(bars[0].subtask), said=quoted(said))
     of_it = max(bar.seconds for bar in bars if bar.subtask == said)
     if of_it >= max(bar.seconds for bar in bars) - 1e-6:
         return None
     return _(
-        "In the {which} run a call for another subtask than {said} has the wider bar. (The "
+        "In run {n} a call for another subtask than {said} has the wider bar. (The "
         "numbers of `calls(run)` tell apart what the eye cannot.)"
-    ).format(which=which, said=quoted(said))
+    ).format(n=n, said=quoted(said))
 
 
-def _fault_in_idle(which: str, bars: list[Call], said: object) -> str | None:
+def _fault_in_idle(n: int, bars: list[Call], said: object) -> str | None:
     if isinstance(said, bool) or not isinstance(said, int | float):
-        return _(
-            "Expected a number of seconds since the {which} run began; you read {said}."
-        ).format(which=which, said=quoted(said))
+        return _("Expected a number of seconds since run {n} began; you read {said}.").format(
+            n=n, said=quoted(said)
+        )
     decimals = len(text.partition(".")[2]) if "e" not in (text := str(said)) else 6
     allowed = 0.5 * 10**-decimals + 1e-6
     last = max(bar.ended for bar in bars)
@@ -160,18 +159,18 @@ def _fault_in_idle(which: str, bars: list[Call], said: object) -> str | None:
         return None
     if abs(said - last) <= 1:
         return _(
-            "In the {which} run you read {said}; that is close, but a number is taken to be right "
+            "In run {n} you read {said}; that is close, but a number is taken to be right "
             "to half a unit of its last digit, and this one is not. Round it properly."
-        ).format(which=which, said=quoted(said))
+        ).format(n=n, said=quoted(said))
     if said < last:
         return _(
-            "In the {which} run you read {said}, but at that second a worker still has a call "
+            "In run {n} you read {said}, but at that second a worker still has a call "
             "under way or ahead. Look for the end of the last bar in any worker's lane."
-        ).format(which=which, said=quoted(said))
+        ).format(n=n, said=quoted(said))
     return _(
-        "In the {which} run you read {said}, but by then all workers had been idle for a while. "
+        "In run {n} you read {said}, but by then all workers had been idle for a while. "
         "What is at work at the end of a run is the centre, not a worker."
-    ).format(which=which, said=quoted(said))
+    ).format(n=n, said=quoted(said))
 
 
 # ---- culprit-1 ----
