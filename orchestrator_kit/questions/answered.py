@@ -115,11 +115,11 @@ class Answered:
         if not self.ratings:
             return [
                 _("Next: read the rubric with {reveal}, and rate yourself with {rate}.").format(
-                    reveal="….reveal()", rate=f'….rate({{"{self.found[0].point.name}": 0.5}})'
+                    reveal="answer.reveal()", rate=f'answer.rate({{"{self.found[0].point.name}": 0.5}})'
                 )
             ]
         if not self.reflection.strip():
-            return [_("Next: look back, with {call}.").format(call="….reflect(…)")]
+            return [_("Next: look back, with {call}.").format(call="answer.reflect(…)")]
         return [_("Next: {call}").format(call=f'check("{name}", …)')]
 
     @property

@@ -147,7 +147,7 @@ class Examination:
         return _(
             "That is below {kappa:.2f}, so its verdicts on your answer are not shown. To see them "
             "all the same: {call}"
-        ).format(kappa=KAPPA, call="….anyway()")
+        ).format(kappa=KAPPA, call="opinions.anyway()")
 
     @property
     def _table(self) -> tuple[list[str], list[list[str]]]:

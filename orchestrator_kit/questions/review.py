@@ -77,14 +77,14 @@ class Review:
         n = len(self.left)
         if not n:
             return _("Everything is rated. For the list of what to revisit: {call}").format(
-                call="….revisit()"
+                call="mine.revisit()"
             )
         message = ngettext(
             "{n} item is not rated yet. Answer its question for yourself, then: {call}",
             "{n} items are not rated yet. Answer each question for yourself, then: {call}",
             n,
         )
-        return message.format(n=n, call=f'….rate("{self.left[0].name}", 0.5)')
+        return message.format(n=n, call=f'mine.rate("{self.left[0].name}", 0.5)')
 
     def _rows(self, chapter: Chapter) -> Iterator[list[str]]:
         for i in chapter.items:
