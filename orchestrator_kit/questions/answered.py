@@ -115,7 +115,8 @@ class Answered:
         if not self.ratings:
             return [
                 _("Next: read the rubric with {reveal}, and rate yourself with {rate}.").format(
-                    reveal="answer.reveal()", rate=f'answer.rate({{"{self.found[0].point.name}": 0.5}})'
+                    reveal="answer.reveal()",
+                    rate=f'answer.rate({{"{self.found[0].point.name}": 0.5}})',
                 )
             ]
         if not self.reflection.strip():
