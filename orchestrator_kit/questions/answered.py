@@ -129,7 +129,7 @@ class Answered:
         for (name, state, about), found in zip(self._rows, self.found, strict=True):
             own = self.ratings.get(found.point.name)
             rows.append([name, state, *([f"{own:g}" if own is not None else "-"]), about])
-        columns = [_("key point"), _("the matcher"), _("you"), ""]
+        columns = [_("key point"), _("the matcher"), _("you"), _("your words, or a question back")]
         if not self.ratings:
             return [c for c in columns if c != _("you")], [[r[0], r[1], r[3]] for r in rows]
         return columns, rows

@@ -151,7 +151,8 @@ class Examination:
 
     @property
     def _table(self) -> tuple[list[str], list[list[str]]]:
-        return [_("key point"), _("the model"), ""], self._rows
+        columns = [_("key point"), _("the model"), _("your words, or a question back")]
+        return columns, self._rows
 
     def __str__(self) -> str:
         lines = [str(self.reliability), "", self._says]
