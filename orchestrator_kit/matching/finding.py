@@ -58,7 +58,7 @@ class Fit:
 
 
 # Fitted by benchmarks/matcher.py on all questions of its data; the page that it writes says how.
-FITTED = Fit((-2.77, 2.53, 1.51, 1.63, 0.24, -1.05, 0.79, -0.87), mentioned=0.4, conflict=0.95)
+FITTED = Fit((-2.59, 2.41, 1.42, 1.58, 0.24, -1.2, 0.86, -0.87), mentioned=0.36, conflict=0.95)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +146,22 @@ def eligible(reading: Reading) -> bool:
     return not like.turned and (like.exact or not jumbled(reading))
 
 
+MANY, THIN = 8, 4  # content words in a stretch, and to each word between them
+
+
 def jumbled(reading: Reading) -> bool:
     """Whether a stretch is a heap of key words and no sentence.
 
     Words without anything between them pass only in the phrasing's own order and without many
-    others; a list of many short items does not.
+    others; a list of many short items does not, nor do many words with hardly one between them.
     """
     said = [t for t in reading.stretch if t.content]
     if 2 <= len(said) <= 1.5 * len({t.clause for t in said}):
         return True
-    bare = not any((t.glue and t.word not in ("and", "or")) or t.cue for t in reading.stretch)
+    between = sum((t.glue and t.word not in ("and", "or")) or t.cue for t in reading.stretch)
+    if len(said) > MANY and between * THIN < len(said):
+        return True
+    bare = not between
     place = {p.met.start: i for i, p in enumerate(reading.likeness.pairs)}
     places = [place[t.start] for t in said if t.start in place]
     ordered = places == sorted(places) and len(said) <= len(places) + 2
