@@ -215,7 +215,7 @@ def test_exercises_are_in_step_with_their_solutions() -> None:
 def test_a_copy_that_differs_or_is_missing_is_named(tmp_path: Path) -> None:
     exercises.build(ROOT / "solutions", tmp_path)
     copy = tmp_path / BLANK[0].name
-    copy.write_text(copy.read_text("utf-8").replace("circle", "ring"), "utf-8")
+    copy.write_text(copy.read_text("utf-8").replace("# Exercise", "# Task"), "utf-8")
     (tmp_path / "99_orphan.ipynb").write_text(copy.read_text("utf-8"), "utf-8")
     found = exercises.check_in_step(ROOT / "solutions", tmp_path)
     assert [line.split(": ")[1].split(" ")[0] for line in found] == ["is", "has"]
