@@ -293,24 +293,21 @@ def test_a_changed_number_in_a_stored_output_fails_the_notebook_test(tmp_path: P
     assert "1 failed" in tested.stdout
 
 
-@pytest.mark.notebook
 @pytest.mark.parametrize(
     "path", [p for p in EXECUTED if p.parent.name == "solutions" and checked(p)], ids=named
 )
-def test_checks_bear_doubled_deleted_and_moved_cells(path: Path, tmp_path: Path) -> None:
+def test_checks_bear_doubled_deleted_and_moved_cells(path: Path) -> None:
     """Solutions doubled, hints deleted, the checks at the end, in reverse and each twice."""
-    notebook = exercises.read(path)
-    names = checked(path)
-    kept: list[Cell] = []
-    for cell in notebook["cells"]:
-        if not cell["id"].endswith(("-check", "-hint")):
-            again = [cell | {"id": f"{cell['id']}-again"}] if cell["id"] in names else []
-            kept += [cell, *again]
-    last = [c for name in names for c in notebook["cells"] if c["id"] == f"{name}-check"]
-    last = [cell | {"id": f"{cell['id']}-{n}"} for cell in reversed(last) for n in (1, 2)]
-    copy = tmp_path / path.name
-    copy.write_text(json.dumps(notebook | {"cells": kept + last}), "utf-8")
-    exercises.execute(copy)
-    said = ["".join(c["outputs"][0]["data"]["text/plain"]) for c in cells(copy)[-len(last) :]]
-    assert len(said) == 2 * len(names)
-    assert all(": passed, " in verdict for verdict in said)
+    names: dict[str, Any] = {"__name__": "__main__", "display": lambda *shown: None}
+    calls = {}
+    for cell in cells(path, "code"):
+        text = exercises.source(cell)
+        if cell["id"].endswith("-check"):
+            calls[cell["id"]] = text
+        elif not cell["id"].endswith("-hint"):
+            for _ in range(2 if cell["id"] in checked(path) else 1):
+                exec(compile(text, f"<{cell['id']}>", "exec"), names)
+    assert len(calls) == len(checked(path))
+    for call in reversed(list(calls.values())):
+        assert eval(call, names)
+        assert eval(call, names)
