@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -22,6 +23,7 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).parent.parent
 LOCALE = ROOT / "orchestrator_kit" / "locale"
 HEADER = "# Messages of checks, questions and progress. Kept by docs/languages.py."
+WHEN = datetime(2026, 1, 1, tzinfo=UTC)  # Babel writes a date; the same one gives the same file
 MIME = [("Content-Type", "text/plain; charset=utf-8"), ("MIME-Version", "1.0")]
 
 Id = str | tuple[str, str]  # one form, or the singular and the plural
@@ -71,6 +73,7 @@ def as_mo(po_file: Path) -> bytes:
     file = io.BytesIO()
     made = read_po(io.BytesIO(po_file.read_bytes()), locale=po_file.parents[1].name)
     made.mime_headers = [*MIME, ("Plural-Forms", made.plural_forms)]
+    made.creation_date = made.revision_date = WHEN
     write_mo(file, made)
     return file.getvalue()
 
