@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import io
+from gettext import GNUTranslations
 from pathlib import Path
 from string import Formatter
 
@@ -25,11 +27,19 @@ def test_german_has_every_message_of_the_code() -> None:
     assert languages.missing(languages.catalogue("de")) == []
 
 
+def read(compiled: bytes) -> dict[object, str]:
+    """What gettext makes of a compiled catalogue, but for the line that names its maker."""
+    found = GNUTranslations(io.BytesIO(compiled))
+    return {key: text for key, text in vars(found)["_catalog"].items() if key}
+
+
 @pytest.mark.parametrize("language", catalogue.languages())
 def test_a_catalogue_is_what_the_code_and_its_translations_give(language: str) -> None:
     path = languages.po(language)
     assert path.read_bytes() == languages.as_po(languages.catalogue(language))
-    assert path.with_suffix(".mo").read_bytes() == languages.as_mo(path)
+    stored = path.with_suffix(".mo").read_bytes()
+    assert read(stored) == read(languages.as_mo(path))
+    assert len(read(stored)) >= len(languages.messages())
 
 
 @pytest.mark.parametrize("language", catalogue.languages())
