@@ -9,9 +9,9 @@ import pytest
 
 from orchestrator_kit import diary
 from orchestrator_kit.errors import UnknownName, UsageError
+from orchestrator_kit.portfolio import UNSURE
 from orchestrator_kit.questions import review
 from orchestrator_kit.questions.checklist import CHECKLIST
-from orchestrator_kit.questions.review import ENOUGH
 
 ROOT = Path(__file__).parent.parent
 
@@ -26,7 +26,7 @@ def test_every_item_has_a_name_of_its_own_a_question_and_a_place() -> None:
 
 
 def test_the_list_has_what_is_shaky_the_shakiest_first() -> None:
-    mine = review().rate("planner", 0.5).rate(split=0, reporter=ENOUGH, single_point=0.5)
+    mine = review().rate("planner", 0.5).rate(split=0, reporter=UNSURE, single_point=0.5)
     found = mine.revisit()
     assert [(i.name, sure) for i, sure in found.items] == [
         ("split", 0),

@@ -14,13 +14,13 @@ from urllib.parse import quote
 from orchestrator_kit import diary, tables
 from orchestrator_kit.catalogue import _, ngettext
 from orchestrator_kit.errors import UnknownName, UsageError
+from orchestrator_kit.portfolio import UNSURE
 from orchestrator_kit.questions.chapter import Chapter, Item, Place
 from orchestrator_kit.questions.checklist import CHECKLIST
 
 if TYPE_CHECKING:
     from orchestrator_kit.questions.form import Form
 
-ENOUGH = 0.75  # from here on an item needs no second look
 NOTEBOOKS = "../notebooks"  # where they lie, seen from an exercise
 
 
@@ -68,7 +68,7 @@ class Review:
 
     def revisit(self) -> Revisit:
         """What to look at again: the rated items that are not sure enough, the shakiest first."""
-        shaky = [i for i in self.items.values() if self.ratings.get(i.name, 1) < ENOUGH]
+        shaky = [i for i in self.items.values() if self.ratings.get(i.name, 1) < UNSURE]
         shaky.sort(key=lambda i: self.ratings[i.name])  # equals stay in the checklist's order
         return Revisit(tuple((i, self.ratings[i.name]) for i in shaky), self.left)
 
