@@ -25,6 +25,7 @@ from tests.test_cli import Okit
 okit = test_cli.okit
 REPO = Path(__file__).parent.parent
 PARTS = ("notebooks", "exercises", "solutions", "tests", "docs", "benchmarks")
+LOCK = "requirements-learners.lock"
 LONG = 60  # letters from which on lines say something; fewer may be an idiom
 
 
@@ -40,7 +41,7 @@ def handed_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def project(tmp_path: Path) -> Path:
     """A small clone: two exercises, a notebook, a package of two modules, and what stays behind."""
     made = tmp_path / "clone"
-    for name in ("pyproject.toml", "requirements.lock", "environment.yml", "LICENSE", "README.md"):
+    for name in (*("pyproject.toml", "environment.yml", "LICENSE", "README.md"), LOCK):
         made.mkdir(exist_ok=True)
         shutil.copy(REPO / name, made / name)
     for place in PARTS:
@@ -100,7 +101,8 @@ def test_it_holds_what_a_student_needs_and_nothing_else(handed_out: Path) -> Non
         }
     assert not [n for n in found if "__pycache__" in n or "/." in n or n.startswith(".")]
     for name in found - {"README.md", "bundle.json"}:
-        assert (handed_out / name).read_bytes() == (REPO / name).read_bytes()
+        source = LOCK if name == "requirements.lock" else name
+        assert (handed_out / name).read_bytes() == (REPO / source).read_bytes()
 
 
 def test_the_kit_runs_from_it(handed_out: Path, tmp_path: Path) -> None:

@@ -21,7 +21,11 @@ def canonical(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-LOCKED = {canonical(line) for line in LOCK.splitlines() if line and not line.startswith("#")}
+def locked(lock: str) -> set[str]:
+    return {canonical(line) for line in lock.splitlines() if line and not line.startswith("#")}
+
+
+LOCKED = locked(LOCK)
 
 
 def test_environment_yml_brings_python_and_pip_and_leaves_the_rest_to_pyproject() -> None:
@@ -41,6 +45,15 @@ def test_the_lock_names_all_that_pyproject_wants_and_no_address() -> None:
     assert {canonical(r) for r in wanted} - {"orchestrator-kit"} <= LOCKED
     assert "://" not in LOCK
     assert "llama-cpp-python" not in LOCKED, "it would have to be compiled"
+
+
+def test_the_learners_lock_is_that_lock_without_what_developers_need() -> None:
+    learners = (REPO / "requirements-learners.lock").read_text("utf-8")
+    assert set(learners.splitlines()[1:]) <= set(LOCK.splitlines())
+    extras = PROJECT["optional-dependencies"].values()
+    wanted = {canonical(r) for group in (PROJECT["dependencies"], *extras) for r in group}
+    assert wanted - {"orchestrator-kit"} <= locked(learners)
+    assert not locked(learners) & {"nbgrader", "pytest", "playwright", "mypy"}
 
 
 def tracked() -> list[Path]:

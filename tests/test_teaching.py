@@ -35,13 +35,16 @@ def predicted() -> set[str]:
     return found
 
 
+LOCK = "requirements-learners.lock"
+
+
 def test_the_commands_of_the_page_run(
     okit: Okit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OKIT_LANG", "en")
     monkeypatch.setenv(diary.VARIABLE, str(tmp_path / "kept.jsonl"))
     (tmp_path / "clone").mkdir()
-    for name in ("pyproject.toml", "requirements.lock", "environment.yml", "LICENSE", "README.md"):
+    for name in (*("pyproject.toml", "environment.yml", "LICENSE", "README.md"), LOCK):
         shutil.copy(REPO / name, tmp_path / "clone" / name)
     monkeypatch.chdir(tmp_path / "clone")
     with Reel("class.okit", record=True) as reel:
