@@ -21,12 +21,7 @@ from orchestrator_kit.models.reel_text import damage, exported
 from orchestrator_kit.record import write_atomic
 
 LIST = "bundle.json"  # what the folder got from here, so that it can be brought up to date
-_FILES = {  # there, and in the project: learners need none of the developers' tools
-    "pyproject.toml": "pyproject.toml",
-    "requirements.lock": "requirements-learners.lock",
-    "environment.yml": "environment.yml",
-    "LICENSE": "LICENSE",
-}
+_FILES = ("pyproject.toml", "requirements-learners.lock", "environment.yml", "LICENSE")
 _NOTEBOOKS = ("notebooks", "exercises")
 _PACKAGE = "orchestrator_kit"
 _OWN = (*_NOTEBOOKS, _PACKAGE, "solutions", "tests", "docs", "benchmarks", ".git")
@@ -152,7 +147,7 @@ def _sources(project: Path) -> dict[str, Path]:
         about = {}
     if about.get("project", {}).get("name") != "orchestrator-kit":
         raise UsageError(f"{project}: is no clone of the project; run this command in one")
-    found = {name: project / source for name, source in _FILES.items()}
+    found = {name: project / name for name in _FILES}
     for place in _NOTEBOOKS:
         found |= {f"{place}/{p.name}": p for p in sorted((project / place).glob("[!.]*.ipynb"))}
     for path in sorted((project / _PACKAGE).rglob("*")):
@@ -160,7 +155,7 @@ def _sources(project: Path) -> dict[str, Path]:
         hidden = any(part.startswith(".") or part == "__pycache__" for part in name.parts)
         if path.is_file() and not hidden and path.suffix != ".pyc":
             found[name.as_posix()] = path
-    if lacking := [source for name, source in _FILES.items() if not found[name].is_file()]:
+    if lacking := [name for name in _FILES if not found[name].is_file()]:
         raise UsageError(f"{project}: lacks {', '.join(lacking)}; take a whole clone")
     return found
 

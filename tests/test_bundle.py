@@ -93,7 +93,7 @@ def test_it_holds_what_a_student_needs_and_nothing_else(handed_out: Path) -> Non
     found = names(handed_out)
     assert {n.split("/")[0] for n in found} == {
         *("notebooks", "exercises", "orchestrator_kit", "README.md", "LICENSE", "bundle.json"),
-        *("pyproject.toml", "requirements.lock", "environment.yml"),
+        *("pyproject.toml", LOCK, "environment.yml"),
     }
     for place in ("notebooks", "exercises"):
         assert {n for n in found if n.startswith(place)} == {
@@ -101,8 +101,7 @@ def test_it_holds_what_a_student_needs_and_nothing_else(handed_out: Path) -> Non
         }
     assert not [n for n in found if "__pycache__" in n or "/." in n or n.startswith(".")]
     for name in found - {"README.md", "bundle.json"}:
-        source = LOCK if name == "requirements.lock" else name
-        assert (handed_out / name).read_bytes() == (REPO / source).read_bytes()
+        assert (handed_out / name).read_bytes() == (REPO / name).read_bytes()
 
 
 def test_the_kit_runs_from_it(handed_out: Path, tmp_path: Path) -> None:
