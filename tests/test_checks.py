@@ -91,6 +91,7 @@ def test_a_check_leaves_tracing_as_it_was() -> None:
 
 @pytest.fixture
 def twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    exercises()  # entered in the book itself, not in the copy
     monkeypatch.setattr(book, "_BOOK", dict(book._BOOK))
 
     @book.exercise("twice-1", title="Twice", level=2, notebook="00", hints=("Add it to itself.",))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, TypeVar
 
 from orchestrator_kit.catalogue import _, ngettext
+
+T = TypeVar("T")
 
 # Set by nbgrader while it runs a submission; it reads a cell's points from the cell's output.
 _GRADING = "NBGRADER_EXECUTION"
@@ -31,6 +34,19 @@ class Part:
     def holds(self) -> bool:
         """Whether this part is right."""
         return self.complaint is None
+
+
+def first_fault(
+    asks: str,
+    cases: Iterable[T],
+    fault: Callable[[T], str | None],
+    told: Callable[[T], str] = str,
+) -> Part:
+    """The part that asks for all `cases`: the first `fault` in one, and that case as `told`."""
+    for case in cases:
+        if complaint := fault(case):
+            return Part(asks, complaint, told(case))
+    return Part(asks)
 
 
 @dataclass(frozen=True, slots=True)

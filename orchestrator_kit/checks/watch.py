@@ -95,6 +95,22 @@ def not_a_function(given: object) -> str | None:
     ).format(kind=type(given).__name__)
 
 
+def no_list() -> str:
+    """The complaint about None where a list is expected: mostly a function not yet written."""
+    return _(
+        "The function returned None, not a list. Is it written already, and does every way "
+        "through it end in a return?"
+    )
+
+
+def no_number() -> str:
+    """The same where a number is expected."""
+    return _(
+        "The function returned None, not a number. Is it written already, and does every way "
+        "through it end in a return?"
+    )
+
+
 def quoted(value: object) -> str:
     """A value as Python writes it, without addresses and cut where it is long."""
     try:

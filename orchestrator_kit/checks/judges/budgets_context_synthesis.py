@@ -10,7 +10,7 @@ from orchestrator_kit.catalogue import N_, _
 from orchestrator_kit.checks.book import exercise
 from orchestrator_kit.checks.scenes import scenes, stream
 from orchestrator_kit.checks.verdict import Part
-from orchestrator_kit.checks.watch import not_a_function, quoted, watched
+from orchestrator_kit.checks.watch import no_list, not_a_function, quoted, watched
 from orchestrator_kit.models.simulated import count_tokens
 from orchestrator_kit.ranking import relevance
 from orchestrator_kit.tasks import Section
@@ -68,10 +68,7 @@ def _fault_in_choice(
 ) -> str | None:
     """What is wrong with the sections that were chosen; None if nothing."""
     if found is None:
-        return _(
-            "The function returned None, not a list. Is it written already, and does every way "
-            "through it end in a return?"
-        )
+        return no_list()
     if not isinstance(found, list | tuple):
         return _("Expected a list of sections; the function returned {found}.").format(
             found=quoted(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from random import Random
 from statistics import fmean
 from typing import Any
@@ -12,8 +12,8 @@ from typing import Any
 from orchestrator_kit.catalogue import N_, _
 from orchestrator_kit.checks.book import exercise
 from orchestrator_kit.checks.scenes import scenes, stream
-from orchestrator_kit.checks.verdict import Part
-from orchestrator_kit.checks.watch import not_a_function, quoted, watched
+from orchestrator_kit.checks.verdict import Part, first_fault
+from orchestrator_kit.checks.watch import no_list, not_a_function, quoted, watched
 from orchestrator_kit.events import CallRefused
 from orchestrator_kit.experiments import compare
 from orchestrator_kit.loading import load_task
@@ -63,10 +63,7 @@ def frontier_1(frontier: object) -> Iterator[Part]:
 
 
 def _tables(asks: str, frontier: Callable[..., Any], tables: Iterable[Table]) -> Part:
-    for table in sorted(tables, key=len):
-        if complaint := _fault_in_names(frontier, table):
-            return Part(asks, complaint, repr(table))
-    return Part(asks)
+    return first_fault(asks, sorted(tables, key=len), partial(_fault_in_names, frontier), repr)
 
 
 def _fault_in_names(frontier: Callable[..., Any], table: Table) -> str | None:
@@ -79,10 +76,7 @@ def _fault_in_names(frontier: Callable[..., Any], table: Table) -> str | None:
         return _("The function changed the rows that it was given. Only read them.")
     named = outcome.value
     if named is None:
-        return _(
-            "The function returned None, not a list. Is it written already, and does every way "
-            "through it end in a return?"
-        )
+        return no_list()
     if not isinstance(named, list | tuple | set | frozenset):
         return _("Expected a list of names; the function returned {found}.").format(
             found=quoted(named)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from random import Random
 from typing import Any
 
 from orchestrator_kit.catalogue import N_, _
 from orchestrator_kit.checks.book import exercise
 from orchestrator_kit.checks.scenes import Scene, scenes, stream
-from orchestrator_kit.checks.verdict import Part
+from orchestrator_kit.checks.verdict import Part, first_fault
 from orchestrator_kit.checks.watch import not_a_function, quoted, watched
 from orchestrator_kit.events import RunStarted
 from orchestrator_kit.experiments import run
@@ -228,10 +228,7 @@ def culprit_1(culprit: object) -> Iterator[Part]:
 
 
 def _judged(asks: str, culprit: Callable[..., Any], cases: list[_Case]) -> Part:
-    for case in cases:
-        if complaint := _fault_in_culprit(culprit, case):
-            return Part(asks, complaint, case.tells)
-    return Part(asks)
+    return first_fault(asks, cases, partial(_fault_in_culprit, culprit), lambda case: case.tells)
 
 
 def _fault_in_culprit(culprit: Callable[..., Any], case: _Case) -> str | None:

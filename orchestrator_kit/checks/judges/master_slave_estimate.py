@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from orchestrator_kit.catalogue import N_, _
 from orchestrator_kit.checks.book import exercise
 from orchestrator_kit.checks.scenes import scenes
-from orchestrator_kit.checks.verdict import Part
-from orchestrator_kit.checks.watch import not_a_function, quoted, watched
+from orchestrator_kit.checks.verdict import Part, first_fault
+from orchestrator_kit.checks.watch import no_number, not_a_function, quoted, watched
 from orchestrator_kit.estimates import Rehearsal
 from orchestrator_kit.events import CallStarted
 from orchestrator_kit.experiments import run
@@ -120,10 +120,7 @@ def _by_bytes(text: str) -> int:
 
 def _estimate_part(asks: str, function: Callable[..., Any], cases: Sequence[_Case]) -> Part:
     asks = asks.format(n=len(cases))
-    for case in cases:
-        if complaint := _fault_in_estimate(function, case):
-            return Part(asks, complaint, str(case))
-    return Part(asks)
+    return first_fault(asks, cases, partial(_fault_in_estimate, function))
 
 
 def _fault_in_estimate(function: Callable[..., Any], case: _Case) -> str | None:
@@ -144,10 +141,7 @@ def _fault_in_estimate(function: Callable[..., Any], case: _Case) -> str | None:
         return outcome.complaint
     found = outcome.value
     if found is None:
-        return _(
-            "The function returned None, not a number. Is it written already, and does every way "
-            "through it end in a return?"
-        )
+        return no_number()
     if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
         return _("Expected a number of tokens; the function returned {found}.").format(
             found=quoted(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -10,8 +11,8 @@ from orchestrator_kit.answer import Failure, Report, Statement
 from orchestrator_kit.catalogue import N_, _
 from orchestrator_kit.checks.book import exercise
 from orchestrator_kit.checks.scenes import scenes, stream
-from orchestrator_kit.checks.verdict import Part
-from orchestrator_kit.checks.watch import not_a_function, quoted, watched
+from orchestrator_kit.checks.verdict import Part, first_fault
+from orchestrator_kit.checks.watch import no_list, not_a_function, quoted, watched
 from orchestrator_kit.text import normalise, sentences
 
 
@@ -48,10 +49,7 @@ def shards_1(merged: object) -> Iterator[Part]:
 
 def _merge_part(asks: str, merged: Callable[..., Any], desks: Sequence[list[Report]]) -> Part:
     asks = asks.format(n=len(desks))
-    for desk in desks:
-        if complaint := _fault_in_merge(merged, desk):
-            return Part(asks, complaint, _told(desk))
-    return Part(asks)
+    return first_fault(asks, desks, partial(_fault_in_merge, merged), _told)
 
 
 def _fault_in_merge(merged: Callable[..., Any], desk: list[Report]) -> str | None:
@@ -64,10 +62,7 @@ def _fault_in_merge(merged: Callable[..., Any], desk: list[Report]) -> str | Non
         return _("The function changed the list of reports that it was given. Only read it.")
     found = outcome.value
     if found is None:
-        return _(
-            "The function returned None, not a list. Is it written already, and does every way "
-            "through it end in a return?"
-        )
+        return no_list()
     if not isinstance(found, list | tuple):
         return _("Expected a list of statements; the function returned {found}.").format(
             found=quoted(found)

@@ -16,7 +16,7 @@ from orchestrator_kit.catalogue import N_, _
 from orchestrator_kit.checks.book import exercise
 from orchestrator_kit.checks.scenes import scenes, stream
 from orchestrator_kit.checks.verdict import Part
-from orchestrator_kit.checks.watch import not_a_function, quoted, watched
+from orchestrator_kit.checks.watch import no_number, not_a_function, quoted, watched
 from orchestrator_kit.events import PlanMade
 from orchestrator_kit.experiments import run
 from orchestrator_kit.metrics import calls
@@ -84,10 +84,7 @@ def _number(
     if given != took:
         return None, _("The function changed the durations that it was given. Only read them.")
     if found is None:
-        return None, _(
-            "The function returned None, not a number. Is it written already, and does every way "
-            "through it end in a return?"
-        )
+        return None, no_number()
     if isinstance(found, bool) or not isinstance(found, int) or found < 1:
         return None, _(
             "Expected a whole number of workers, at least 1; the function returned {found}."

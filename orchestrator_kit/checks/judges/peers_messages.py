@@ -11,7 +11,7 @@ from orchestrator_kit.catalogue import N_, _
 from orchestrator_kit.checks.book import exercise
 from orchestrator_kit.checks.scenes import Scene, scenes, stream
 from orchestrator_kit.checks.verdict import Part
-from orchestrator_kit.checks.watch import not_a_function, quoted, watched
+from orchestrator_kit.checks.watch import no_number, not_a_function, quoted, watched
 from orchestrator_kit.events import CallStarted, Posted
 from orchestrator_kit.experiments import run
 from orchestrator_kit.metrics import calls
@@ -103,10 +103,7 @@ def _fault_in_sizes(
 
 def _fault_in_type(found: object) -> str | None:
     if found is None:
-        return _(
-            "The function returned None, not a number. Is it written already, and does every way "
-            "through it end in a return?"
-        )
+        return no_number()
     if isinstance(found, bool) or not isinstance(found, int) or found < min(TEAMS):
         return _(
             "Expected a whole number of agents, at least 2; the function returned {found}."

@@ -14,7 +14,7 @@ from orchestrator_kit.catalogue import N_, _
 from orchestrator_kit.checks.book import exercise
 from orchestrator_kit.checks.floor import CLOSE, Floor, told
 from orchestrator_kit.checks.scenes import scenes, stream
-from orchestrator_kit.checks.verdict import Part
+from orchestrator_kit.checks.verdict import Part, first_fault
 from orchestrator_kit.checks.watch import Outcome, not_a_function, quoted, watched
 from orchestrator_kit.crew import Crew
 from orchestrator_kit.events import Event, Reported, RunEnded, RunStarted
@@ -77,10 +77,7 @@ class _Row:
 
 def _lost(asks: str, lost_at: Callable[..., Any], rows: Sequence[_Row]) -> Part:
     asks = asks.format(n=len(rows))
-    for row in rows:
-        if complaint := _fault_in_loss(lost_at, row):
-            return Part(asks, complaint, str(row))
-    return Part(asks)
+    return first_fault(asks, rows, partial(_fault_in_loss, lost_at))
 
 
 def _fault_in_loss(lost_at: Callable[..., Any], row: _Row) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from random import Random
 from typing import Any
@@ -12,8 +13,8 @@ from typing import Any
 from orchestrator_kit.catalogue import N_, _
 from orchestrator_kit.checks.book import exercise
 from orchestrator_kit.checks.scenes import stream
-from orchestrator_kit.checks.verdict import Part
-from orchestrator_kit.checks.watch import not_a_function, quoted, watched
+from orchestrator_kit.checks.verdict import Part, first_fault
+from orchestrator_kit.checks.watch import no_list, not_a_function, quoted, watched
 
 Plan = dict[str, list[str]]
 
@@ -53,10 +54,7 @@ def plan_1(find_cycle: object) -> Iterator[Part]:
 
 def _part(asks: str, find_cycle: Callable[..., Any], plans: Sequence[Plan]) -> Part:
     asks = asks.format(n=len(plans), circles=sum(map(_waits_for_itself, plans)))
-    for plan in plans:
-        if complaint := _fault_in_cycle(find_cycle, plan):
-            return Part(asks, complaint, repr(plan))
-    return Part(asks)
+    return first_fault(asks, plans, partial(_fault_in_cycle, find_cycle), repr)
 
 
 def _fault_in_cycle(find_cycle: Callable[..., Any], plan: Plan) -> str | None:
@@ -71,10 +69,7 @@ def _fault_in_cycle(find_cycle: Callable[..., Any], plan: Plan) -> str | None:
         ).format(changed=quoted(given))
     found = outcome.value
     if found is None:
-        return _(
-            "The function returned None, not a list. Is it written already, and does every way "
-            "through it end in a return?"
-        )
+        return no_list()
     if not isinstance(found, list | tuple):
         return _("Expected a list of ids; the function returned {found}.").format(
             found=quoted(found)

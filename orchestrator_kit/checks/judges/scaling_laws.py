@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isclose, isfinite
 from random import Random
 from typing import Any
@@ -13,7 +14,7 @@ from orchestrator_kit import laws
 from orchestrator_kit.catalogue import N_, _
 from orchestrator_kit.checks.book import exercise
 from orchestrator_kit.checks.scenes import stream
-from orchestrator_kit.checks.verdict import Part
+from orchestrator_kit.checks.verdict import Part, first_fault
 from orchestrator_kit.checks.watch import not_a_function, quoted, watched
 from orchestrator_kit.plan import Plan, Subtask, urgency
 
@@ -227,10 +228,7 @@ def _series(rng: Random, share: float, sizes: Sequence[int], repeats: int, noise
 
 
 def _fitted(asks: str, serial_share: Callable[..., Any], found: Sequence[_Series]) -> Part:
-    for series in found:
-        if complaint := _fault_in_share(serial_share, series):
-            return Part(asks, complaint, _told(series))
-    return Part(asks)
+    return first_fault(asks, found, partial(_fault_in_share, serial_share), _told)
 
 
 def _told(series: _Series) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import isclose
 from typing import Any
 
@@ -12,7 +12,7 @@ from orchestrator_kit.answer import Answer, Statement
 from orchestrator_kit.catalogue import N_, _
 from orchestrator_kit.checks.book import exercise
 from orchestrator_kit.checks.scenes import scenes, stream
-from orchestrator_kit.checks.verdict import Part
+from orchestrator_kit.checks.verdict import Part, first_fault
 from orchestrator_kit.checks.watch import not_a_function, quoted, watched
 from orchestrator_kit.comparison import Comparison, Row
 from orchestrator_kit.experiments import compare, run
@@ -116,10 +116,7 @@ def _wishes() -> dict[str, list[_Wish]]:
 
 
 def _wished(asks: str, choose: Callable[..., Any], wishes: Sequence[_Wish]) -> Part:
-    for wish in wishes:
-        if complaint := _fault_in_choice(choose, wish):
-            return Part(asks, complaint, str(wish))
-    return Part(asks)
+    return first_fault(asks, wishes, partial(_fault_in_choice, choose))
 
 
 def _fault_in_choice(choose: Callable[..., Any], wish: _Wish) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from random import Random
 from typing import Any
 
@@ -11,7 +11,7 @@ from orchestrator_kit.answer import Answer, Statement
 from orchestrator_kit.catalogue import N_, _
 from orchestrator_kit.checks.book import exercise
 from orchestrator_kit.checks.scenes import scenes, stream
-from orchestrator_kit.checks.verdict import Part
+from orchestrator_kit.checks.verdict import Part, first_fault
 from orchestrator_kit.checks.watch import not_a_function, quoted, watched
 from orchestrator_kit.comparison import Comparison, Row
 from orchestrator_kit.events import (
@@ -73,10 +73,7 @@ def cheapest_1(cheapest: object) -> Iterator[Part]:
 
 def _priced(asks: str, cheapest: Callable[..., Any], tried: Sequence[Comparison]) -> Part:
     asks = asks.format(n=len(tried))
-    for comparison in tried:
-        if complaint := _fault_in_price(cheapest, comparison):
-            return Part(asks, complaint, "; ".join(map(_figures, comparison.rows)))
-    return Part(asks)
+    return first_fault(asks, tried, partial(_fault_in_price, cheapest), _all_figures)
 
 
 def _fault_in_price(cheapest: Callable[..., Any], comparison: Comparison) -> str | None:
@@ -165,6 +162,10 @@ def _facts(row: Row) -> int:
 
 def _cost(row: Row) -> int:
     return row.measures.tokens
+
+
+def _all_figures(comparison: Comparison) -> str:
+    return "; ".join(map(_figures, comparison.rows))
 
 
 def _figures(row: Row) -> str:
@@ -261,10 +262,7 @@ def roles_1(tokens_by_role: object) -> Iterator[Part]:
 
 def _shared(asks: str, tokens_by_role: Callable[..., Any], records: Sequence[Run]) -> Part:
     asks = asks.format(n=len(records))
-    for record in records:
-        if complaint := _fault_in_shares(tokens_by_role, record):
-            return Part(asks, complaint, _in_short(record))
-    return Part(asks)
+    return first_fault(asks, records, partial(_fault_in_shares, tokens_by_role), _in_short)
 
 
 def _fault_in_shares(tokens_by_role: Callable[..., Any], record: Run) -> str | None:
