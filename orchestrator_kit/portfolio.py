@@ -152,7 +152,8 @@ class Portfolio:
     @property
     def brier(self) -> float | None:
         """The mean Brier score: 0 is best, and 0.25 is what "50% sure" always gets."""
-        return fmean((g.sure - bool(g.right)) ** 2 for g in self.decided) if self.decided else None
+        scores = [g.brier for g in self.guesses if g.brier is not None]
+        return fmean(scores) if scores else None
 
     @property
     def next(self) -> Work | None:

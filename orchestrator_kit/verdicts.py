@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -29,6 +31,20 @@ Word = Literal["carried", "absent", "unsure", "not judged"]
 WORDS: tuple[Word, ...] = ("carried", "absent", "unsure", "not judged")
 
 _NAME = re.compile(r"^fact (\d+), (fact first|answer first)$")
+
+
+def cohens_kappa(counts: Mapping[tuple[str, str], int]) -> float | None:
+    """The agreement of two raters beyond that of chance (Cohen, 1960), from how often which two
+    words fell together. None where both always say the same one thing, so that chance alone agrees.
+    """
+    one: Counter[str] = Counter()
+    other: Counter[str] = Counter()
+    for (said, also_said), n in counts.items():
+        one[said] += n
+        other[also_said] += n
+    n, same = one.total(), sum(n for (a, b), n in counts.items() if a == b)
+    chance = sum(one[word] * other[word] for word in one)  # of n * n pairs
+    return None if chance == n * n else (n * same - chance) / (n * n - chance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +92,8 @@ class Agreement:
 
         None where both always say the same one thing, and chance alone would agree.
         """
-        n, yes, no = self.decided, self.counts[True], self.counts[False]
-        gold, judge = yes["carried"] + yes["absent"], yes["carried"] + no["carried"]
-        same = yes["carried"] + no["absent"]
-        chance = gold * judge + (n - gold) * (n - judge)  # of n * n pairs
-        return None if chance == n * n else (n * same - chance) / (n * n - chance)
+        label = {True: WORDS[0], False: WORDS[1]}
+        return cohens_kappa({(label[g], w): self.counts[g][w] for g in label for w in WORDS[:2]})
 
     def total(self, word: Word) -> int:
         return sum(row[word] for row in self.counts.values())

@@ -6,6 +6,7 @@ below a stated agreement they are shown only on request. It earns and costs no p
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +30,7 @@ from orchestrator_kit.roles.ask import Ask
 from orchestrator_kit.roles.examiner import WORDS, Opinion, Word
 from orchestrator_kit.tasks import Budget, Task
 from orchestrator_kit.text import one_line
+from orchestrator_kit.verdicts import cohens_kappa
 
 KAPPA = 0.6  # Cohen's kappa from which on its verdicts are shown unasked
 NOTHING = N_("none that counts")  # no reply, or one whose quotation is not in the answer
@@ -62,14 +64,7 @@ class Reliability:
     @property
     def kappa(self) -> float:
         """Cohen's kappa (1960): the agreement beyond that of chance; 0 where chance is all."""
-        n = len(self.pairs)
-        chance = sum(
-            sum(label == word for label, _said in self.pairs)
-            * sum(said == word for _label, said in self.pairs)
-            for word in WORDS
-        )
-        same = self.accuracy * n * n
-        return (same - chance) / (n * n - chance) if chance < n * n else 0.0
+        return cohens_kappa(Counter(self.pairs)) or 0.0
 
     @property
     def enough(self) -> bool:
